@@ -1,0 +1,98 @@
+// swift-tools-version:6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "swift-callouts",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "ExtProc", targets: ["ExtProc"]),
+    .library(name: "Callouts", targets: ["Callouts"]),
+    .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
+    .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
+    .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
+    .executable(name: "Basic", targets: ["Basic"]),
+    .executable(name: "AddHeader", targets: ["AddHeader"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // C libraries, from the system.
+    .systemLibrary(
+      name: "CNghttp2", pkgConfig: "libnghttp2",
+      providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "openssl",
+      providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+
+    // Layers, from the wire up.
+    .target(
+      name: "CalloutTransport",
+      dependencies: ["CNghttp2", "COpenSSL", nioCore, nioPosix, logging],
+      swiftSettings: strict),
+    .target(
+      name: "CalloutGRPC",
+      dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, protobuf, logging, metrics],
+      swiftSettings: strict),
+    .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: strict),
+    .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
+    .target(
+      name: "CalloutServing",
+      dependencies: [
+        "CalloutTransport", "CalloutGRPC", nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals, arguments,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "ExtProc",
+      dependencies: [
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, logging,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "ExtProcTesting",
+      dependencies: ["ExtProc", "Callouts", "CalloutGRPC", "EnvoyAPI", nioCore, nioPosix, protobuf, logging],
+      swiftSettings: strict),
+
+    // Examples: one folder each, `swift run <Name>`.
+    .executableTarget(
+      name: "Basic", dependencies: ["ExtProc"], path: "Sources/Examples/Basic", swiftSettings: strict),
+    .executableTarget(
+      name: "AddHeader", dependencies: ["ExtProc"], path: "Sources/Examples/AddHeader", swiftSettings: strict),
+
+    // Tests mirror the sources.
+    .testTarget(
+      name: "CalloutTransportTests",
+      dependencies: ["CalloutTransport", nioCore, nioPosix, .product(name: "NIOEmbedded", package: "swift-nio")],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CalloutGRPCTests", dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf],
+      swiftSettings: strict),
+  ]
+)

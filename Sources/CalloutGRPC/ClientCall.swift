@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutTransport
+internal import NIOCore
+
+/// The client's side of one call over one HTTP/2 stream. Confined to the event loop of its connection.
+final class ClientCall: HTTP2StreamHandler {
+  private let stream: HTTP2Stream
+  private let eventLoop: any EventLoop
+  private let compression: Compression
+  private var responseCompression = Compression.identity
+  private var deframer: MessageDeframer
+  private var deadline: Scheduled<Void>?
+
+  private var headers: Metadata?
+  private var httpStatus: Int?
+  private var ending: GRPCCall.Ending?
+  private var trailers: HeaderFields?
+  private var uncredited = 0
+
+  private var reader: CheckedContinuation<ByteBuffer?, any Error>?
+  private var writers: [CheckedContinuation<Void, any Error>] = []
+  private var headerWaiters: [CheckedContinuation<Metadata, any Error>] = []
+  private var endingWaiters: [CheckedContinuation<GRPCCall.Ending, Never>] = []
+
+  init(stream: HTTP2Stream, compression: Compression, maxMessageLength: Int, eventLoop: any EventLoop) {
+    self.stream = stream
+    self.compression = compression
+    self.eventLoop = eventLoop
+    deframer = MessageDeframer(maxMessageLength: maxMessageLength)
+  }
+
+  func startDeadline(in timeout: TimeAmount) {
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    deadline = eventLoop.scheduleTask(in: timeout) {
+      bound.value.cancel(GRPCStatus(.deadlineExceeded, "the call's deadline has passed"))
+    }
+  }
+
+  // MARK: From the caller
+
+  func send(_ message: ByteBuffer, _ continuation: CheckedContinuation<Void, any Error>) {
+    if let ending { return continuation.resume(throwing: ending.status) }
+    do {
+      let payload = compression == .gzip ? try Gzip.compress(message) : message
+      stream.write { buffer in
+        buffer.writeGRPCMessage(compressed: compression == .gzip) { $0.writeImmutableBuffer(payload) }
+      }
+    } catch {
+      return continuation.resume(throwing: error)
+    }
+    if stream.isOutboundFull { writers.append(continuation) } else { continuation.resume() }
+  }
+
+  func halfClose() { stream.end() }
+
+  func next(_ continuation: CheckedContinuation<ByteBuffer?, any Error>) {
+    precondition(reader == nil, "two tasks read the responses of one call")
+    reader = continuation
+    deliver()
+  }
+
+  func cancel(_ status: GRPCStatus) {
+    guard ending == nil else { return }
+    end(GRPCCall.Ending(status: status, trailers: [:]))
+    stream.reset(.cancel)
+  }
+
+  func responseHeaders(_ continuation: CheckedContinuation<Metadata, any Error>) {
+    if let headers {
+      continuation.resume(returning: headers)
+    } else if let ending {
+      continuation.resume(throwing: ending.status)
+    } else {
+      headerWaiters.append(continuation)
+    }
+  }
+
+  func ending(_ continuation: CheckedContinuation<GRPCCall.Ending, Never>) {
+    if let ending { continuation.resume(returning: ending) } else { endingWaiters.append(continuation) }
+  }
+
+  // MARK: From the stream
+
+  func receiveHeaders(_ fields: HeaderFields) {
+    // A section with grpc-status is the trailers, also where it is the only one ("Trailers-Only").
+    guard fields["grpc-status"] == nil, headers == nil else {
+      trailers = fields
+      return
+    }
+    httpStatus = fields[":status"].flatMap(Int.init)
+    if let httpStatus, httpStatus < 200 { return }
+    if let name = fields["grpc-encoding"] {
+      guard let compression = Compression(rawValue: name) else {
+        return cancel(GRPCStatus(.internal, "the server answers with unknown grpc-encoding '\(name)'"))
+      }
+      responseCompression = compression
+    }
+    let metadata = Metadata(fields)
+    headers = metadata
+    for waiter in headerWaiters { waiter.resume(returning: metadata) }
+    headerWaiters = []
+  }
+
+  func receiveData(_ data: ByteBuffer) {
+    uncredited += data.readableBytes
+    deframer.append(data)
+    deliver()
+  }
+
+  func receiveEnd() {}
+
+  func outboundDrained() {
+    for writer in writers { writer.resume() }
+    writers = []
+  }
+
+  func streamClosed(_ code: HTTP2ErrorCode) {
+    stream.consumed(uncredited)
+    uncredited = 0
+    guard ending == nil else { return }
+    end(statusOfClosed(code))
+  }
+
+  // MARK: Inside
+
+  private func deliver() {
+    guard let reader else { return }
+    do throws(GRPCStatus) {
+      if let framed = try deframer.next() {
+        let message =
+          framed.compressed
+          ? try Gzip.decompress(framed.payload, maxLength: deframer.maxMessageLength) : framed.payload
+        self.reader = nil
+        reader.resume(returning: message)
+        return
+      }
+      stream.consumed(uncredited)
+      uncredited = 0
+      guard let ending else { return }
+      self.reader = nil
+      if ending.status == .ok { reader.resume(returning: nil) } else { reader.resume(throwing: ending.status) }
+    } catch {
+      cancel(error)
+    }
+  }
+
+  private func statusOfClosed(_ code: HTTP2ErrorCode) -> GRPCCall.Ending {
+    guard let trailers, let number = trailers["grpc-status"] else {
+      if code == .noError, let httpStatus, httpStatus != 200 {
+        return GRPCCall.Ending(status: GRPCStatus(httpStatus: httpStatus), trailers: [:])
+      }
+      let lost = GRPCStatus(.unavailable, "the connection was lost")
+      return GRPCCall.Ending(
+        status: code == .cancel ? lost : GRPCStatus(http2ErrorCode: code.rawValue), trailers: [:])
+    }
+    let status = GRPCStatus(
+      Int(number).map(GRPCStatus.Code.init(rawValue:)) ?? .unknown,
+      PercentEncoding.decode((trailers["grpc-message"] ?? "").utf8))
+    return GRPCCall.Ending(status: status, trailers: Metadata(trailers))
+  }
+
+  private func end(_ ending: GRPCCall.Ending) {
+    self.ending = ending
+    deadline?.cancel()
+    deadline = nil
+    for writer in writers { writer.resume(throwing: ending.status) }
+    writers = []
+    for waiter in headerWaiters { waiter.resume(throwing: ending.status) }
+    headerWaiters = []
+    for waiter in endingWaiters { waiter.resume(returning: ending) }
+    endingWaiters = []
+    deliver()
+  }
+}

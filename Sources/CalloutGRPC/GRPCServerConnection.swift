@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package import CalloutTransport
+import Logging
+package import NIOCore
+
+/// One client's connection: finds the method of each new stream and keeps account of the calls.
+///
+/// Confined to the connection's event loop; `Bound` is its handle for other threads.
+package final class GRPCServerConnection: HTTP2ConnectionObserver {
+  package let server: GRPCServer
+  package let eventLoop: any EventLoop
+  /// Runs tasks on the connection's event loop.
+  package let executor: EventLoopTaskExecutor
+  /// The client's address as text, or nil for a Unix-domain socket.
+  package let peer: String?
+
+  private let channel: any Channel
+  private var handler: HTTP2ConnectionHandler?
+  private var lastPath: [UInt8] = []
+  private var lastMethod: GRPCMethod?
+
+  typealias Bound = NIOLoopBound<GRPCServerConnection>
+
+  init(server: GRPCServer, channel: any Channel) {
+    self.server = server
+    self.channel = channel
+    eventLoop = channel.eventLoop
+    executor = EventLoopTaskExecutor(channel.eventLoop)
+    peer = channel.remoteAddress.flatMap { address in address.pathname == nil ? "\(address)" : nil }
+  }
+
+  var bound: Bound { NIOLoopBound(self, eventLoop: eventLoop) }
+
+  // MARK: Calls
+
+  /// The method that a request asks for, or why there is none.
+  func method(for fields: HeaderFields) throws(ServerCall.Refusal) -> GRPCMethod {
+    guard fields.withValue(of: ":method", { StaticString("POST").matches($0) }) == true else {
+      throw .http(GRPCFields.methodNotAllowed)
+    }
+    guard fields.withValue(of: "content-type", Self.isGRPC) == true else {
+      throw .http(GRPCFields.unsupportedMediaType)
+    }
+    // A client calls the same method again and again: compare bytes before making a string to look up.
+    let known = fields.withValue(of: ":path") { path in lastPath.elementsEqual(path) ? lastMethod : nil }
+    if let method = known ?? nil { return method }
+    let path = fields[":path"] ?? ""
+    guard let method = server.method(at: path) else {
+      throw .status(GRPCStatus(.unimplemented, "unknown method \(path)"))
+    }
+    lastPath = Array(path.utf8)
+    lastMethod = method
+    return method
+  }
+
+  private static func isGRPC(_ contentType: UnsafeBufferPointer<UInt8>) -> Bool {
+    let base = "application/grpc".utf8
+    guard contentType.starts(with: base) else { return false }
+    let rest = contentType.dropFirst(base.count)
+    return rest.isEmpty || rest.first == UInt8(ascii: ";") || rest.elementsEqual("+proto".utf8)
+      || rest.starts(with: "+proto;".utf8)
+  }
+
+  // MARK: Shutdown
+
+  func beginShutdown() { handler?.beginShutdown() }
+
+  func finishCalls() {
+    for stream in handler?.session.streams.values.map({ $0 }) ?? [] { (stream.handler as? ServerCall)?.shutDown() }
+  }
+
+  func close() { channel.close(promise: nil) }
+
+  // MARK: HTTP2ConnectionObserver
+
+  package func connectionOpened(_ connection: HTTP2ConnectionHandler) {
+    handler = connection
+    server.opened(self)
+  }
+
+  package func streamOpened(
+    _ stream: HTTP2Stream, on connection: HTTP2ConnectionHandler
+  ) -> (any HTTP2StreamHandler)? {
+    ServerCall(stream: stream, connection: self)
+  }
+
+  package func connectionGoingAway(
+    _ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32
+  ) {
+    if code != .noError { server.logger.info("client ended the connection", metadata: metadata("\(code)")) }
+  }
+
+  package func connectionTerminated(_ code: HTTP2ErrorCode) {
+    server.logger.warning("ended a connection that broke the rules", metadata: metadata("\(code)"))
+  }
+
+  package func connectionFailed(_ error: any Error) {
+    server.logger.info("connection failed", metadata: metadata("\(error)"))
+  }
+
+  package func connectionClosed(_ connection: HTTP2ConnectionHandler) {
+    handler = nil
+    server.closed(self)
+  }
+
+  private func metadata(_ reason: String) -> Logger.Metadata {
+    ["peer": "\(peer ?? "unix socket")", "reason": "\(reason)"]
+  }
+}
+
+extension GRPCServerConnection.Bound {
+  func execute(_ body: @escaping @Sendable (GRPCServerConnection) -> Void) {
+    eventLoop.execute { body(self.value) }
+  }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+
+extension ByteBuffer {
+  /// The length of the prefix before each message: a compressed flag and a four-byte length.
+  ///
+  /// Source: "gRPC over HTTP/2", Length-Prefixed-Message.
+  package static var grpcPrefixLength: Int { 5 }
+
+  /// Writes one length-prefixed message, whose payload is what `body` appends to the buffer.
+  ///
+  /// The flag only says that the payload is compressed; `body` compresses it. When `body` throws, the buffer holds
+  /// what it held before.
+  package mutating func writeGRPCMessage<Failure: Error>(
+    compressed: Bool = false, _ body: (inout ByteBuffer) throws(Failure) -> Void
+  ) throws(Failure) {
+    let start = writerIndex
+    writeMultipleIntegers(UInt8(compressed ? 1 : 0), UInt32(0))
+    do {
+      try body(&self)
+    } catch {
+      moveWriterIndex(to: start)
+      throw error
+    }
+    setInteger(UInt32(writerIndex - start - Self.grpcPrefixLength), at: start + 1)
+  }
+}

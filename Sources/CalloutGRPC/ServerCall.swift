@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+package import CalloutTransport
+package import NIOCore
+
+/// One call on the server: the gRPC protocol over one HTTP/2 stream.
+///
+/// Messages are handed to the handler one at a time, in order; while it has paused the call, or the client does not
+/// read our answers, messages stay unread and their flow-control credit is withheld. Confined to the event loop of
+/// its connection.
+package final class ServerCall: HTTP2StreamHandler {
+  package let connection: GRPCServerConnection
+  package private(set) var headers = HeaderFields()
+
+  private let stream: HTTP2Stream
+  private var handler: (any ServerCallHandler)?
+  private var deframer: MessageDeframer
+  private var requestCompression = Compression.identity
+  private var deadline: Scheduled<Void>?
+
+  private var isPaused = false
+  private var isDelivering = false
+  private var hasReceivedEnd = false
+  private var hasDeliveredEnd = false
+  private var hasSentHeaders = false
+  private var status: GRPCStatus?
+  private var uncredited = 0
+
+  init(stream: HTTP2Stream, connection: GRPCServerConnection) {
+    self.stream = stream
+    self.connection = connection
+    deframer = MessageDeframer(maxMessageLength: connection.server.configuration.maxMessageLength)
+  }
+
+  /// The number of the call's stream on its connection.
+  package var id: Int { Int(stream.id) }
+
+  /// The client got an answer, or all that it sent was dealt with.
+  package var isAnswered: Bool { stream.isAnswered }
+
+  package var eventLoop: any EventLoop { connection.eventLoop }
+
+  /// The server has finished the call, or the client has gone: nothing more can be sent.
+  package var isOver: Bool { status != nil || stream.isClosed }
+
+  // MARK: For the handler
+
+  /// Holds back further messages until `resume()`, because the handler is at work on one.
+  package func pause() {
+    isPaused = true
+    stream.isBusy = true
+  }
+
+  package func resume() {
+    isPaused = false
+    stream.isBusy = false
+    deliver()
+  }
+
+  /// Sends one message; `body` writes its payload, straight into what is sent.
+  package func send(_ body: (inout ByteBuffer) throws -> Void) rethrows {
+    guard !isOver else { return }
+    switch requestCompression {
+    case .identity:
+      sendHeaders()
+      try stream.write { buffer in try buffer.writeGRPCMessage(body) }
+    case .gzip:
+      var payload = ByteBuffer()
+      try body(&payload)
+      do {
+        let compressed = try Gzip.compress(payload)
+        sendHeaders()
+        stream.write { buffer in buffer.writeGRPCMessage(compressed: true) { $0.writeImmutableBuffer(compressed) } }
+      } catch {
+        finish(error)
+      }
+    }
+  }
+
+  /// Bytes sent and not yet taken by the connection are more than it should hold: wait for `whenDrained`.
+  package var isOutboundFull: Bool { stream.isOutboundFull }
+
+  /// Called once when everything over the high-water mark has left.
+  package var whenDrained: (() -> Void)?
+
+  /// Ends the call with a status and trailers, after all that was sent.
+  package func finish(_ status: GRPCStatus, trailers: Metadata = [:]) {
+    guard !isOver else { return }
+    self.status = status
+    deadline?.cancel()
+    deadline = nil
+    if status == .ok, trailers.isEmpty, hasSentHeaders {
+      stream.end(trailers: GRPCFields.okTrailers)
+    } else if hasSentHeaders {
+      stream.end(trailers: GRPCFields.trailers(status, trailers))
+    } else {
+      stream.sendHeaders(GRPCFields.trailersOnly(status, trailers), endStream: true)
+    }
+  }
+
+  /// Says that what the client sent was dealt with although nothing is answered, so that its reset is no abuse.
+  package func markAnswered() { stream.markAnswered() }
+
+  // MARK: From the stream
+
+  package func receiveHeaders(_ fields: HeaderFields) {
+    // A second header section is trailers, which gRPC clients do not send.
+    guard handler == nil, status == nil else { return }
+    headers = fields
+    do throws(Refusal) {
+      let method = try connection.method(for: fields)
+      requestCompression = try Self.compression(of: fields)
+      try startDeadline(fields)
+      handler = method.makeHandler(self)
+    } catch {
+      refuse(error)
+    }
+  }
+
+  package func receiveData(_ data: ByteBuffer) {
+    guard handler != nil, status == nil else { return stream.consumed(data.readableBytes) }
+    uncredited += data.readableBytes
+    deframer.append(data)
+    deliver()
+  }
+
+  package func receiveEnd() {
+    hasReceivedEnd = true
+    deliver()
+  }
+
+  package func outboundDrained() {
+    let whenDrained = whenDrained
+    self.whenDrained = nil
+    whenDrained?()
+    deliver()
+  }
+
+  package func streamClosed(_ code: HTTP2ErrorCode) {
+    deadline?.cancel()
+    deadline = nil
+    whenDrained?()
+    whenDrained = nil
+    stream.consumed(uncredited)
+    uncredited = 0
+    guard let handler else { return }
+    self.handler = nil
+    handler.callEnded(status.map(CallEnding.finished) ?? .reset(code: code.rawValue))
+  }
+
+  /// Ends the call because the server's grace period is over.
+  package func shutDown() { handler?.shutDown() }
+
+  // MARK: Messages
+
+  private func deliver() {
+    guard !isDelivering else { return }
+    isDelivering = true
+    defer { isDelivering = false }
+    while !isPaused, !stream.isOutboundFull, status == nil, let handler {
+      do throws(GRPCStatus) {
+        guard let framed = try deframer.next() else {
+          returnCredit()
+          if hasReceivedEnd { try deliverEnd(to: handler) }
+          return
+        }
+        handler.receive(try decompress(framed))
+      } catch {
+        finish(error)
+      }
+    }
+    if status != nil { returnCredit() }
+  }
+
+  private func deliverEnd(to handler: any ServerCallHandler) throws(GRPCStatus) {
+    guard !hasDeliveredEnd else { return }
+    hasDeliveredEnd = true
+    guard !deframer.isMidMessage else {
+      throw GRPCStatus(.internal, "the request ended in the middle of a message")
+    }
+    handler.receiveEnd()
+  }
+
+  private func returnCredit() {
+    stream.consumed(uncredited)
+    uncredited = 0
+  }
+
+  private func decompress(_ message: FramedMessage) throws(GRPCStatus) -> ByteBuffer {
+    guard message.compressed else { return message.payload }
+    guard requestCompression == .gzip else {
+      throw GRPCStatus(.internal, "a compressed message without grpc-encoding")
+    }
+    return try Gzip.decompress(message.payload, maxLength: deframer.maxMessageLength)
+  }
+
+  // MARK: Headers
+
+  /// Why a call was not begun.
+  enum Refusal: Error {
+    /// The request is not gRPC at all.
+    case http(PreparedFields)
+    case status(GRPCStatus)
+  }
+
+  private func refuse(_ refusal: Refusal) {
+    switch refusal {
+    case .http(let fields):
+      status = GRPCStatus(.unknown)
+      stream.sendHeaders(fields, endStream: true)
+    case .status(let status): finish(status)
+    }
+  }
+
+  private func sendHeaders() {
+    guard !hasSentHeaders else { return }
+    hasSentHeaders = true
+    stream.sendHeaders(
+      requestCompression == .gzip ? GRPCFields.gzipResponseHeaders : GRPCFields.responseHeaders)
+  }
+
+  private static func compression(of fields: HeaderFields) throws(Refusal) -> Compression {
+    guard let name = fields["grpc-encoding"] else { return .identity }
+    guard let compression = Compression(rawValue: name) else {
+      throw .status(GRPCStatus(.unimplemented, "grpc-encoding '\(name)' is not supported: use \(Compression.advertised)"))
+    }
+    return compression
+  }
+
+  private func startDeadline(_ fields: HeaderFields) throws(Refusal) {
+    guard let timeout = fields.withValue(of: "grpc-timeout", { GRPCTimeout.parse($0) }) else { return }
+    guard let timeout else { throw .status(GRPCStatus(.internal, "grpc-timeout is malformed")) }
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    deadline = eventLoop.scheduleTask(in: TimeAmount(timeout)) { bound.value.deadlineExceeded() }
+  }
+
+  private func deadlineExceeded() {
+    deadline = nil
+    let status = GRPCStatus(.deadlineExceeded, "the call's deadline has passed")
+    finish(status)
+    guard let handler else { return }
+    self.handler = nil
+    handler.callEnded(.finished(status))
+  }
+}

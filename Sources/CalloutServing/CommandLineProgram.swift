@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+package import Logging
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// A server as a program: command line in, exit code out.
+package struct CommandLineProgram {
+  private let name: String
+
+  package init(named name: String) { self.name = name }
+
+  /// Parses the command line and runs `body`; exits with 2 and one line where the server cannot start.
+  package func run(_ body: (ServerConfiguration, Logger) async throws -> Void) async {
+    let options = parse(Array(CommandLine.arguments.dropFirst()))
+    var logger = Logger(label: name, factory: { StreamLogHandler.standardError(label: $0) })
+    logger.logLevel = options.logLevel
+    do {
+      try await body(try options.configuration(), logger)
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  private func parse(_ arguments: [String]) -> ServerOptions {
+    do {
+      return try ServerOptions.parse(arguments.map(ServerOptions.spelledInKebabCase))
+    } catch {
+      if ServerOptions.exitCode(for: error) == .success {
+        print(ServerOptions.fullMessage(for: error))
+        exit(0)
+      }
+      fail("\(ServerOptions.message(for: error)) (\(name) --help lists the options)")
+    }
+  }
+
+  private func fail(_ message: String) -> Never {
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    var output = "\(name): \(line)\n"
+    output.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(2)
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where and how a server listens, and its limits.
+public struct ServerConfiguration: Sendable {
+  /// gRPC over TLS.
+  public var secureAddress = ListenAddress.ip("0.0.0.0", 8443)
+  /// gRPC over plaintext HTTP/2.
+  public var plaintextAddress = ListenAddress.ip("0.0.0.0", 8080)
+  /// Health over HTTP/1.1.
+  public var healthCheckAddress = ListenAddress.ip("0.0.0.0", 8000)
+
+  public var disableTLS = false
+  public var disablePlaintext = false
+  /// Health over HTTPS, with the certificate of the callouts.
+  public var secureHealthCheck = false
+  /// No listener for health: probes use `grpc.health.v1` on the ports of the callouts.
+  public var combinedHealthCheck = false
+
+  /// PEM files of the certificate chain and of its key, or nil for a self-signed certificate made in memory.
+  ///
+  /// They are read again when they change.
+  public var certificateChainPath: String?
+  public var privateKeyPath: String?
+  /// Time between two looks at the certificate files.
+  public var certificateReloadInterval: Duration = .seconds(10)
+
+  /// Event loops, one thread each; the cores this process may use where it is nil.
+  public var threads: Int?
+
+  /// Time to go on accepting after health turned negative, so that whoever balances load can notice.
+  public var drainDelay: Duration = .seconds(5)
+  /// Time that streams have to finish after that, before they are ended.
+  public var gracePeriod: Duration = .seconds(10)
+
+  public var limits = Limits()
+
+  public init() {}
+
+  /// Limits, each with what happens when it is reached.
+  public struct Limits: Sendable {
+    /// Bytes of a message; a longer one ends its stream with RESOURCE_EXHAUSTED. gRPC's usual 4 MiB holds the
+    /// 1 MiB that Envoy buffers by default.
+    public var messageSize = 4 * 1_024 * 1_024
+    /// Bytes of a header list as HTTP/2 counts them; a longer one resets its stream. Four times what gRPC peers
+    /// advertise.
+    public var headerListSize = 32 * 1_024
+    /// Streams at once on a connection; one more is refused. An Envoy worker opens another connection then.
+    public var streamsPerConnection = 1_000
+    /// Connections at once on a listener; one more is closed at once. Half of Debian's hard limit on open files.
+    public var connections = 10_000
+    /// TLS handshakes at once on a listener; one more is closed at once. Each costs a millisecond of a core.
+    public var handshakes = 1_000
+    /// Time for a TLS handshake, and for the HTTP/2 preface after it; then the connection is closed.
+    public var handshakeTime: Duration = .seconds(10)
+    /// Time a connection may be without streams before it is closed, or nil for ever: Envoy keeps connections.
+    public var idleTime: Duration?
+    /// Resets of unanswered streams that a connection may have at once, as when every client of a proxy leaves;
+    /// more end it with ENHANCE_YOUR_CALM.
+    public var unansweredResets = 1_000
+    /// The same, per second after that.
+    public var unansweredResetsPerSecond = 33
+
+    public init() {}
+  }
+}
+
+/// Why a server cannot start, in one line for whoever started it.
+public struct StartupError: Error, Sendable, CustomStringConvertible {
+  public var description: String
+
+  public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+
+/// The NIO end of an HTTP/2 connection: moves bytes between a channel and its `HTTP2Session`.
+///
+/// Everything a turn of the event loop produces leaves in one write. While the peer does not read what we
+/// wrote we do not read from it either, so a connection's memory is bounded by the channel's high-water mark
+/// and the flow-control windows.
+package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
+  package typealias InboundIn = ByteBuffer
+  package typealias OutboundIn = Never
+  package typealias OutboundOut = ByteBuffer
+
+  package let session: HTTP2Session
+  private let observer: any HTTP2ConnectionObserver
+  private let limits: Limits
+
+  private var context: ChannelHandlerContext?
+  private var output = ByteBuffer()
+  private var isReading = false
+  private var isFlushScheduled = false
+  private var isReadHeldBack = false
+  private var prefaceTimeout: Scheduled<Void>?
+  private var idleTimeout: Scheduled<Void>?
+  private var shutdown = Shutdown.none
+
+  package struct Limits: Sendable {
+    /// Time a peer has for its connection preface.
+    package var prefaceTimeout: TimeAmount = .seconds(10)
+    /// Time a connection may have no stream before it is closed, or nil for ever: Envoy keeps its connections.
+    package var idleTimeout: TimeAmount?
+    /// Time between the announcement of a shutdown and the refusal of streams, if the peer answers no PING.
+    package var shutdownNotice: TimeAmount = .seconds(1)
+
+    package init() {}
+  }
+
+  private enum Shutdown { case none, announced, refusing }
+
+  package init(session: HTTP2Session, observer: any HTTP2ConnectionObserver, limits: Limits = Limits()) {
+    self.session = session
+    self.observer = observer
+    self.limits = limits
+  }
+
+  // MARK: Channel
+
+  package func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    session.delegate = self
+    if context.channel.isActive { start(context) }
+  }
+
+  package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  package func channelActive(context: ChannelHandlerContext) {
+    start(context)
+    context.fireChannelActive()
+  }
+
+  package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    isReading = true
+    do {
+      try session.receive(unwrapInboundIn(data))
+    } catch {
+      observer.connectionFailed(error)
+      context.close(promise: nil)
+    }
+    dispatchEvents()
+  }
+
+  package func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    flush()
+    context.fireChannelReadComplete()
+  }
+
+  package func read(context: ChannelHandlerContext) {
+    if context.channel.isWritable {
+      context.read()
+    } else {
+      isReadHeldBack = true
+    }
+  }
+
+  package func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable {
+      flush()
+      if isReadHeldBack, context.channel.isWritable {
+        isReadHeldBack = false
+        context.read()
+      }
+    }
+    context.fireChannelWritabilityChanged()
+  }
+
+  package func channelInactive(context: ChannelHandlerContext) {
+    prefaceTimeout?.cancel()
+    idleTimeout?.cancel()
+    session.connectionClosed()
+    dispatchEvents()
+    observer.connectionClosed(self)
+    context.fireChannelInactive()
+  }
+
+  package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    observer.connectionFailed(error)
+    context.close(promise: nil)
+  }
+
+  // MARK: Shutdown
+
+  /// Starts the two-step GOAWAY (RFC 9113 §6.8); the connection closes once its streams have ended.
+  package func beginShutdown() {
+    guard shutdown == .none, let context else { return }
+    shutdown = .announced
+    session.announceShutdown()
+    flush()
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: limits.shutdownNotice) { bound.value.refuseNewStreams() }
+  }
+
+  private func refuseNewStreams() {
+    guard shutdown == .announced else { return }
+    shutdown = .refusing
+    session.refuseNewStreams()
+    flush()
+  }
+
+  // MARK: Bytes and events
+
+  private func start(_ context: ChannelHandlerContext) {
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    prefaceTimeout = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { bound.value.prefaceTimedOut() }
+    observer.connectionOpened(self)
+    flush()
+  }
+
+  private func prefaceTimedOut() {
+    observer.connectionFailed(
+      HTTP2Error(.settingsTimeout, by: .remote, "no HTTP/2 connection preface within \(limits.prefaceTimeout)"))
+    context?.close(promise: nil)
+  }
+
+  private func dispatchEvents() {
+    while let event = session.nextEvent() {
+      switch event {
+      case .headers(let stream, let fields):
+        guard !stream.isClosed else { continue }
+        if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
+        stream.handler?.receiveHeaders(fields)
+      case .data(let stream, let data):
+        guard !stream.isClosed else {
+          stream.consumed(data.readableBytes)
+          continue
+        }
+        stream.handler?.receiveData(data)
+      case .end(let stream): stream.handler?.receiveEnd()
+      case .drained(let stream): stream.handler?.outboundDrained()
+      case .closed(let stream, let code):
+        stream.handler?.streamClosed(code)
+        stream.handler = nil
+      case .goAway(let code, let lastStream): observer.connectionGoingAway(self, code, lastStream: lastStream)
+      case .pingAcknowledged: refuseNewStreams()
+      case .terminated(let code): observer.connectionTerminated(code)
+      }
+    }
+    if session.isEstablished, let timeout = prefaceTimeout {
+      timeout.cancel()
+      prefaceTimeout = nil
+    }
+  }
+
+  private func flush() {
+    guard let context, context.channel.isActive else { return }
+    do {
+      while context.channel.isWritable {
+        try session.writeOutput(to: &output, limit: Self.writeSize)
+        dispatchEvents()
+        guard output.readableBytes > 0 else { break }
+        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+        if output.storageCapacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
+      }
+    } catch {
+      observer.connectionFailed(error)
+      return context.close(promise: nil)
+    }
+    if session.isFinished { context.close(promise: nil) }
+    watchIdleness(context)
+  }
+
+  private func watchIdleness(_ context: ChannelHandlerContext) {
+    guard let timeout = limits.idleTimeout else { return }
+    if !session.streams.isEmpty {
+      idleTimeout?.cancel()
+      idleTimeout = nil
+    } else if idleTimeout == nil {
+      let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+      idleTimeout = context.eventLoop.scheduleTask(in: timeout) { bound.value.beginShutdown() }
+    }
+  }
+
+  /// Bytes of one write: large enough for full frames, small enough that many connections share a loop fairly.
+  private static let writeSize = 256 * 1_024
+  /// Output buffer that an idle connection may keep.
+  private static let outputKept = 4_096
+}
+
+extension HTTP2ConnectionHandler: HTTP2SessionDelegate {
+  package func sessionHasOutput() {
+    guard !isReading, !isFlushScheduled, let context else { return }
+    isFlushScheduled = true
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    context.eventLoop.execute {
+      bound.value.isFlushScheduled = false
+      bound.value.flush()
+    }
+  }
+}
+
+/// Who is told about a connection, on its event loop.
+package protocol HTTP2ConnectionObserver: AnyObject {
+  func connectionOpened(_ connection: HTTP2ConnectionHandler)
+  /// A peer opened a stream; the returned handler is told what arrives on it.
+  func streamOpened(_ stream: HTTP2Stream, on connection: HTTP2ConnectionHandler) -> (any HTTP2StreamHandler)?
+  /// The peer announced that it ends the connection.
+  func connectionGoingAway(_ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32)
+  /// We end the connection with GOAWAY and this code.
+  func connectionTerminated(_ code: HTTP2ErrorCode)
+  func connectionFailed(_ error: any Error)
+  /// The connection is gone; called once, last.
+  func connectionClosed(_ connection: HTTP2ConnectionHandler)
+}

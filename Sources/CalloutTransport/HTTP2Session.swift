@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CNghttp2
+package import NIOCore
+
+/// An HTTP/2 connection without I/O: bytes in, events out, bytes to send out.
+///
+/// libnghttp2 speaks the protocol; this class keeps its streams, our limits and the account of resets. It never
+/// calls user code from inside a callback of the library: callbacks only queue events, which `nextEvent` hands out
+/// afterwards. Confined to one event loop.
+package final class HTTP2Session {
+  package enum Role: Sendable { case server, client }
+
+  package let role: Role
+  package let configuration: HTTP2Configuration
+
+  /// Told when there is something to send or an event to take outside `receive` and `writeOutput`.
+  package weak var delegate: (any HTTP2SessionDelegate)?
+
+  /// Streams that are open, by id.
+  package private(set) var streams: [Int32: HTTP2Stream] = [:]
+
+  /// The peer's SETTINGS arrived, so its preface is complete.
+  package internal(set) var isEstablished = false
+
+  /// nghttp2's session; null once this object is gone.
+  private(set) var pointer: OpaquePointer!
+
+  private var events: [HTTP2Event] = []
+  private var nextEventIndex = 0
+  private var resetBudget: ResetBudget
+  private var busyClosedStreams = 0
+  private var isTerminated = false
+  private var input = ByteBuffer()
+  private var output = ByteBuffer()
+
+  package init(role: Role, configuration: HTTP2Configuration = HTTP2Configuration()) {
+    self.role = role
+    self.configuration = configuration
+    resetBudget = ResetBudget(configuration.resetBudget)
+    let callbacks = HTTP2Callbacks.shared.pointer
+    let options = HTTP2Callbacks.shared.options
+    let user = Unmanaged.passUnretained(self).toOpaque()
+    let result =
+      switch role {
+      case .server: nghttp2_session_server_new2(&pointer, callbacks, user, options)
+      case .client: nghttp2_session_client_new2(&pointer, callbacks, user, options)
+      }
+    precondition(result == 0, "nghttp2 is out of memory")
+    submitSettings()
+  }
+
+  deinit { nghttp2_session_del(pointer) }
+
+  // MARK: Bytes
+
+  /// Takes bytes from the peer, which become events.
+  ///
+  /// Throws when the connection cannot go on and there is nothing to tell the peer, as with a broken preface.
+  package func receive(_ bytes: ByteBuffer) throws(HTTP2Error) {
+    input = bytes
+    defer { input = ByteBuffer() }
+    let taken = bytes.withUnsafeReadableBytes { bytes in
+      nghttp2_session_mem_recv(pointer, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+    }
+    guard taken >= 0 else { throw HTTP2Error(receiveFailure: Int32(taken)) }
+  }
+
+  /// Appends to `bytes` what is to be sent, until there is no more or `limit` bytes are there.
+  package func writeOutput(to bytes: inout ByteBuffer, limit: Int) throws(HTTP2Error) {
+    swap(&bytes, &output)
+    defer { swap(&bytes, &output) }
+    while output.readableBytes < limit {
+      var chunk: UnsafePointer<UInt8>?
+      let length = nghttp2_session_mem_send(pointer, &chunk)
+      guard length >= 0 else {
+        throw HTTP2Error(.internalError, by: .library, String(cString: nghttp2_strerror(Int32(length))))
+      }
+      if length == 0 { return }
+      output.writeBytes(UnsafeRawBufferPointer(start: chunk, count: length))
+    }
+  }
+
+  /// The next thing that happened, in order.
+  package func nextEvent() -> HTTP2Event? {
+    guard nextEventIndex < events.count else {
+      events.removeAll(keepingCapacity: events.capacity <= Self.eventsKept)
+      nextEventIndex = 0
+      return nil
+    }
+    defer { nextEventIndex += 1 }
+    return events[nextEventIndex]
+  }
+
+  /// Nothing more will be received and nothing is left to send: the connection can be closed.
+  package var isFinished: Bool { nghttp2_session_want_read(pointer) == 0 && nghttp2_session_want_write(pointer) == 0 }
+
+  /// Ends every stream that is still open, because the connection is gone.
+  package func connectionClosed() {
+    for stream in streams.values { close(stream, .cancel) }
+  }
+
+  // MARK: The connection
+
+  /// Opens a stream as a client.
+  package func openStream(_ fields: HeaderFields) throws(HTTP2Error) -> HTTP2Stream {
+    let stream = HTTP2Stream(session: self)
+    var provider = stream.dataProvider()
+    let id = fields.withNameValues {
+      nghttp2_submit_request(
+        pointer, nil, $0.baseAddress, $0.count, &provider, Unmanaged.passUnretained(stream).toOpaque())
+    }
+    guard id > 0 else { throw HTTP2Error(.refusedStream, by: .library, String(cString: nghttp2_strerror(id))) }
+    stream.id = id
+    stream.isAnnounced = true
+    stream.isAnswered = true
+    streams[id] = stream
+    hasOutput()
+    return stream
+  }
+
+  /// Tells the peer to open no new streams; those that crossed on the way are still served (RFC 9113 §6.8).
+  package func announceShutdown() {
+    nghttp2_submit_shutdown_notice(pointer)
+    nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    hasOutput()
+  }
+
+  /// Says which streams will be served at all; later ones are not.
+  package func refuseNewStreams() {
+    let last = nghttp2_session_get_last_proc_stream_id(pointer)
+    nghttp2_submit_goaway(
+      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, HTTP2ErrorCode.noError.rawValue, nil, 0)
+    hasOutput()
+  }
+
+  /// Ends the connection with GOAWAY and the given code.
+  package func terminate(_ code: HTTP2ErrorCode) {
+    guard !isTerminated else { return }
+    isTerminated = true
+    nghttp2_session_terminate_session(pointer, code.rawValue)
+    events.append(.terminated(code))
+    hasOutput()
+  }
+
+  // MARK: For streams
+
+  func hasOutput() { delegate?.sessionHasOutput() }
+
+  func drained(_ stream: HTTP2Stream) { events.append(.drained(stream)) }
+
+  func consumed(_ bytes: Int, on stream: HTTP2Stream) {
+    nghttp2_session_consume_connection(pointer, bytes)
+    if !stream.isClosed { nghttp2_session_consume_stream(pointer, stream.id, bytes) }
+    if nghttp2_session_want_write(pointer) != 0 { hasOutput() }
+  }
+
+  func busyStreamClosed(isBusy: Bool) { busyClosedStreams += isBusy ? 1 : -1 }
+
+  // MARK: For the callbacks
+
+  func peerOpenedStream(_ id: Int32) {
+    guard streams.count + busyClosedStreams < configuration.maxConcurrentStreams else {
+      nghttp2_submit_rst_stream(
+        pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, HTTP2ErrorCode.refusedStream.rawValue)
+      return
+    }
+    let stream = HTTP2Stream(session: self)
+    stream.id = id
+    streams[id] = stream
+    nghttp2_session_set_stream_user_data(pointer, id, Unmanaged.passUnretained(stream).toOpaque())
+  }
+
+  func headersEnded(on stream: HTTP2Stream) {
+    let fields = stream.incomingFields
+    stream.incomingFields = HeaderFields()
+    guard !stream.incomingFieldsOverLimit else { return stream.reset(.enhanceYourCalm) }
+    stream.isAnnounced = true
+    events.append(.headers(stream, fields))
+  }
+
+  func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {
+    let offset = input.withUnsafeReadableBytes { bytes.baseAddress! - $0.bindMemory(to: UInt8.self).baseAddress! }
+    let slice = input.getSlice(at: input.readerIndex + offset, length: bytes.count)
+    events.append(.data(stream, slice ?? ByteBuffer(bytes: bytes)))
+  }
+
+  func ended(_ stream: HTTP2Stream) {
+    stream.isRemoteEnded = true
+    events.append(.end(stream))
+  }
+
+  /// Asks the peer to stop sending what nobody will read, once our whole answer has left (RFC 9113 §8.1).
+  func sentEnd(of stream: HTTP2Stream) {
+    if role == .server, !stream.isRemoteEnded { stream.reset(.noError) }
+  }
+
+  func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+    guard !stream.isClosed else { return }
+    stream.isClosed = true
+    streams[stream.id] = nil
+    if stream.isBusy { busyClosedStreams += 1 }
+    if stream.isAnnounced { events.append(.closed(stream, code)) }
+  }
+
+  /// Charges a reset to the peer unless the stream it ends had been answered.
+  func resetReceived(on stream: HTTP2Stream?) {
+    if role == .server, stream?.isAnswered != true { chargeReset() }
+  }
+
+  /// Charges a reset of ours to the peer, which provoked it; ending an answered stream early is our own doing.
+  func resetSent(_ code: HTTP2ErrorCode) {
+    if role == .server, code != .noError, code != .cancel { chargeReset() }
+  }
+
+  func goAwayReceived(_ code: HTTP2ErrorCode, lastStream: Int32) {
+    events.append(.goAway(code, lastStream: lastStream))
+  }
+
+  func goAwaySent(_ code: HTTP2ErrorCode) {
+    guard code != .noError, !isTerminated else { return }
+    isTerminated = true
+    events.append(.terminated(code))
+  }
+
+  func pingAcknowledged() { events.append(.pingAcknowledged) }
+
+  func moveBody(_ length: Int, of stream: HTTP2Stream, behind header: UnsafePointer<UInt8>) {
+    output.writeBytes(UnsafeRawBufferPointer(start: header, count: Self.frameHeaderLength))
+    stream.moveBody(length, to: &output)
+  }
+
+  private func chargeReset() {
+    if !resetBudget.spend(at: .now) { terminate(.enhanceYourCalm) }
+  }
+
+  private func submitSettings() {
+    var settings = [
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: UInt32(configuration.streamWindow)),
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
+        value: UInt32(configuration.maxHeaderListSize)),
+    ]
+    switch role {
+    case .server:
+      settings.append(
+        nghttp2_settings_entry(
+          settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+          value: UInt32(configuration.maxConcurrentStreams)))
+    case .client:
+      settings.append(
+        nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+    }
+    nghttp2_submit_settings(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
+    nghttp2_session_set_local_window_size(
+      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, Int32(configuration.connectionWindow))
+  }
+
+  private static let frameHeaderLength = 9
+  /// Room for events that an idle connection may keep: a burst must not cost memory for ever.
+  private static let eventsKept = 64
+}
+
+/// Something that happened on a connection.
+package enum HTTP2Event {
+  case headers(HTTP2Stream, HeaderFields)
+  case data(HTTP2Stream, ByteBuffer)
+  case end(HTTP2Stream)
+  case drained(HTTP2Stream)
+  case closed(HTTP2Stream, HTTP2ErrorCode)
+  case goAway(HTTP2ErrorCode, lastStream: Int32)
+  case pingAcknowledged
+  /// We end the connection with this code.
+  case terminated(HTTP2ErrorCode)
+}
+
+package protocol HTTP2SessionDelegate: AnyObject {
+  func sessionHasOutput()
+}
+
+extension HTTP2Error {
+  fileprivate init(receiveFailure code: Int32) {
+    switch code {
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue:
+      self.init(.protocolError, by: .remote, "the connection preface is not HTTP/2's")
+    case NGHTTP2_ERR_FLOODED.rawValue:
+      self.init(.enhanceYourCalm, by: .remote, "too many frames that ask for an answer, while none is read")
+    default:
+      self.init(.internalError, by: .library, String(cString: nghttp2_strerror(code)))
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CNghttp2
+package import NIOCore
+
+/// One HTTP/2 stream: what is waiting to be sent on it, and who handles what arrives.
+///
+/// Confined to the event loop of its connection.
+package final class HTTP2Stream {
+  package internal(set) var id: Int32 = 0
+
+  /// Who is told what arrives; whoever learns of the stream first sets it.
+  package var handler: (any HTTP2StreamHandler)?
+
+  /// The peer can no longer blame or be blamed: it got an answer, or all that it sent was dealt with.
+  ///
+  /// Resets before this are counted against the connection's `ResetBudget`.
+  package internal(set) var isAnswered = false
+
+  /// Nothing more can be sent or received.
+  package internal(set) var isClosed = false
+
+  /// The handler has work in hand, so the stream occupies its place among `maxConcurrentStreams` even when reset.
+  package var isBusy = false {
+    didSet { if isClosed && isBusy != oldValue { session?.busyStreamClosed(isBusy: isBusy) } }
+  }
+
+  weak var session: HTTP2Session?
+  var incomingFields = HeaderFields()
+  var incomingFieldsOverLimit = false
+  var isAnnounced = false
+  /// The peer has ended its side.
+  var isRemoteEnded = false
+
+  private(set) var outbound = ByteBuffer()
+  private var trailers: Trailers?
+  private var isDeferred = false
+  private var isOverHighWater = false
+
+  private enum Trailers {
+    case none
+    case fields(HeaderFields)
+    case prepared(PreparedFields)
+  }
+
+  init(session: HTTP2Session) { self.session = session }
+
+  // MARK: Sending
+
+  /// Sends a header section: the response's, or with `endStream` the whole answer.
+  package func sendHeaders(_ fields: HeaderFields, endStream: Bool = false) {
+    fields.withNameValues { submitResponse($0, endStream: endStream) }
+  }
+
+  package func sendHeaders(_ fields: PreparedFields, endStream: Bool = false) {
+    submitResponse(fields.entries, endStream: endStream)
+  }
+
+  /// Appends to what the stream sends; `body` writes straight into the outgoing buffer.
+  package func write(_ body: (inout ByteBuffer) throws -> Void) rethrows {
+    guard !isClosed, trailers == nil else { return }
+    defer { resume() }
+    try body(&outbound)
+  }
+
+  /// Ends our side after all that was written, with trailers if there are any.
+  package func end(trailers fields: HeaderFields? = nil) {
+    finish(with: fields.map(Trailers.fields) ?? .none)
+  }
+
+  package func end(trailers fields: PreparedFields) {
+    finish(with: .prepared(fields))
+  }
+
+  /// Abandons the stream in both directions.
+  package func reset(_ code: HTTP2ErrorCode) {
+    guard !isClosed, let session else { return }
+    nghttp2_submit_rst_stream(session.pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
+    session.hasOutput()
+  }
+
+  /// Bytes written and not yet handed to the connection.
+  package var outboundBytes: Int { outbound.readableBytes }
+
+  /// True from the moment that more than `streamOutboundHighWater` bytes wait until all of them have left.
+  package var isOutboundFull: Bool { isOverHighWater }
+
+  // MARK: Receiving
+
+  /// Gives back flow-control credit for bytes that were dealt with.
+  package func consumed(_ bytes: Int) {
+    guard bytes > 0, let session else { return }
+    session.consumed(bytes, on: self)
+  }
+
+  /// Says that what the peer sent was dealt with although there is nothing to answer.
+  package func markAnswered() { isAnswered = true }
+
+  // MARK: For the session
+
+  private func submitResponse(_ entries: UnsafeBufferPointer<nghttp2_nv>, endStream: Bool) {
+    guard !isClosed, let session else { return }
+    isAnswered = true
+    if endStream {
+      nghttp2_submit_response(session.pointer, id, entries.baseAddress, entries.count, nil)
+    } else {
+      var provider = dataProvider()
+      nghttp2_submit_response(session.pointer, id, entries.baseAddress, entries.count, &provider)
+    }
+    session.hasOutput()
+  }
+
+  private func finish(with trailers: Trailers) {
+    guard !isClosed, self.trailers == nil else { return }
+    self.trailers = trailers
+    resume()
+  }
+
+  func dataProvider() -> nghttp2_data_provider {
+    nghttp2_data_provider(
+      source: nghttp2_data_source(ptr: Unmanaged.passUnretained(self).toOpaque()),
+      read_callback: HTTP2Callbacks.readBody)
+  }
+
+  private func resume() {
+    guard let session else { return }
+    if outbound.readableBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
+    if isDeferred {
+      isDeferred = false
+      nghttp2_session_resume_data(session.pointer, id)
+    }
+    session.hasOutput()
+  }
+
+  /// Answers nghttp2's question how many of the `limit` bytes it could send there are, and whether they are the last.
+  func offerBody(limit: Int, flags: UnsafeMutablePointer<UInt32>) -> Int {
+    let length = min(limit, outbound.readableBytes)
+    if length == outbound.readableBytes, let trailers {
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+      submit(trailers, flags: flags)
+    } else if length == 0 {
+      isDeferred = true
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+    }
+    flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
+    return length
+  }
+
+  private func submit(_ trailers: Trailers, flags: UnsafeMutablePointer<UInt32>) {
+    guard let session else { return }
+    let submit = { (entries: UnsafeBufferPointer<nghttp2_nv>) in
+      flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+      _ = nghttp2_submit_trailer(session.pointer, self.id, entries.baseAddress, entries.count)
+    }
+    switch trailers {
+    case .none: break
+    case .fields(let fields): fields.withNameValues(submit)
+    case .prepared(let fields): submit(fields.entries)
+    }
+  }
+
+  /// Moves `length` bytes of body behind a frame header that was just written to `output`.
+  func moveBody(_ length: Int, to output: inout ByteBuffer) {
+    outbound.withUnsafeReadableBytes {
+      _ = output.writeBytes(UnsafeRawBufferPointer(rebasing: $0.prefix(length)))
+    }
+    outbound.moveReaderIndex(forwardBy: length)
+    guard outbound.readableBytes == 0 else { return }
+    outbound.clear()
+    if isOverHighWater {
+      isOverHighWater = false
+      session?.drained(self)
+    }
+  }
+}
+
+/// What a stream's handler is told, on the connection's event loop and never inside a library callback.
+package protocol HTTP2StreamHandler: AnyObject {
+  /// A header section arrived: first the request's or the response's, later perhaps trailers.
+  func receiveHeaders(_ fields: HeaderFields)
+  /// Body bytes arrived. The handler returns their credit with `HTTP2Stream.consumed(_:)`.
+  func receiveData(_ data: ByteBuffer)
+  /// The peer will send nothing more.
+  func receiveEnd()
+  /// Everything that was over the high-water mark has left.
+  func outboundDrained()
+  /// The stream is over, however it ended; called once, last.
+  func streamClosed(_ code: HTTP2ErrorCode)
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import EnvoyAPI
+public import Logging
+public import SwiftProtobuf
+
+/// What lives as long as one HTTP exchange: its state, and what the proxy told about it.
+///
+/// Every stream has its own, and its hooks run one at a time, so nothing in it needs a lock.
+public final class CalloutContext {
+  /// The proxy's address as text, or nil for a Unix-domain socket.
+  public let peer: String?
+
+  /// Logs with the number of the stream.
+  public var logger: Logger {
+    var logger = baseLogger
+    logger[metadataKey: "stream"] = "\(streamID)"
+    return logger
+  }
+
+  private let baseLogger: Logger
+  private let streamID: Int
+  private let callMetadata: () -> [(name: String, value: String)]
+  private var storage: [ObjectIdentifier: any Sendable] = [:]
+  private var metadataFields: [UInt8] = []
+  private var attributeFields: [UInt8] = []
+
+  /// - Parameter callMetadata: gives the metadata of the call, when it is asked for.
+  package init(
+    streamID: Int, peer: String?, logger: Logger, callMetadata: @escaping () -> [(name: String, value: String)]
+  ) {
+    self.streamID = streamID
+    self.peer = peer
+    baseLogger = logger
+    self.callMetadata = callMetadata
+  }
+
+  /// The stream's own value of a key, at first the key's default.
+  public subscript<Key: CalloutContextKey>(key: Key.Type) -> Key.Value {
+    get { storage[ObjectIdentifier(key)] as? Key.Value ?? Key.defaultValue }
+    set { storage[ObjectIdentifier(key)] = newValue }
+  }
+
+  /// The attributes that the proxy was configured to send, such as `source.address`, by the name of the filter that
+  /// sends them; those of both directions once both were sent. Source: ProcessingRequest.attributes.
+  public var attributes: [String: Google_Protobuf_Struct] { decoded(attributeFields).attributes }
+
+  /// One of ext_proc's attributes by its name.
+  public func attribute(_ name: String) -> Google_Protobuf_Value? {
+    attributes["envoy.filters.http.ext_proc"]?.fields[name]
+  }
+
+  /// The dynamic metadata that the proxy was configured to forward, by namespace, as it was last sent.
+  /// Source: ProcessingRequest.metadata_context.filter_metadata.
+  public var filterMetadata: [String: Google_Protobuf_Struct] {
+    decoded(metadataFields).metadataContext.filterMetadata
+  }
+
+  /// The same metadata where it has types of its own. Source: metadata_context.typed_filter_metadata.
+  public var typedFilterMetadata: [String: Google_Protobuf_Any] {
+    decoded(metadataFields).metadataContext.typedFilterMetadata
+  }
+
+  /// The metadata that the proxy's gRPC call carries, its `grpc_initial_metadata`, in order.
+  public var initialMetadata: [(name: String, value: String)] { callMetadata() }
+
+  package func receive(_ request: ProcessingRequest) {
+    if !request.metadataFields.isEmpty { metadataFields = request.metadataFields }
+    if !request.attributeFields.isEmpty { attributeFields += request.attributeFields }
+  }
+
+  /// Attributes and metadata are rare and cold, so they are read by the generated code, and only when asked for.
+  private func decoded(_ fields: [UInt8]) -> ProcessingRequestMessage {
+    (try? ProcessingRequestMessage(serializedBytes: fields)) ?? ProcessingRequestMessage()
+  }
+}
+
+/// The key of a value in a `CalloutContext`.
+///
+///     enum Seen: CalloutContextKey { static let defaultValue = 0 }
+///     context[Seen.self] += 1
+public protocol CalloutContextKey {
+  associatedtype Value: Sendable
+  /// The value until one is set.
+  static var defaultValue: Value { get }
+}

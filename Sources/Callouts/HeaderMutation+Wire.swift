@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+
+extension HeaderMutation {
+  /// The size of the serialized HeaderMutation, without its own tag and length.
+  var wireSize: Int {
+    var size = 0
+    for setting in settings { size += Protobuf.sizeOfField(setting.wireSize) }
+    for name in removals { size += Protobuf.sizeOfField(name.utf8.count) }
+    return size
+  }
+
+  func write(to buffer: inout ByteBuffer) {
+    for setting in settings {
+      buffer.writeProtobufHead(field: 1, length: setting.wireSize)
+      setting.write(to: &buffer)
+    }
+    for name in removals { buffer.writeProtobufString(field: 2, name) }
+  }
+
+  /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
+  func check() throws(CalloutError) {
+    for setting in settings {
+      guard Self.isName(setting.name) else {
+        throw .illegal("'\(setting.name)' is no header name")
+      }
+      guard setting.value.isFieldValue else {
+        throw .illegal("the value of header '\(setting.name)' holds a character that no header may")
+      }
+    }
+    for name in removals where !Self.isName(name) { throw .illegal("'\(name)' is no header name") }
+  }
+
+  /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
+  private static func isName(_ name: String) -> Bool {
+    var name = name.utf8[...]
+    if name.first == UInt8(ascii: ":") { name.removeFirst() }
+    return !name.isEmpty && name.allSatisfy { isToken[Int($0)] }
+  }
+
+  private static let isToken: [Bool] = (0..<256).map { byte in
+    switch UInt8(byte) {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: "!#$%&'*+-.^_`|~".utf8.contains(UInt8(byte))
+    }
+  }
+}
+
+extension HeaderMutation.Setting {
+  // HeaderValueOption{header = 1, append = 2, append_action = 3}, HeaderValue{key = 1, raw_value = 3}.
+
+  private var headerSize: Int {
+    Protobuf.sizeOfField(name.utf8.count) + Protobuf.sizeOfField(value.count)
+  }
+
+  fileprivate var wireSize: Int {
+    // Envoy up to 1.40 reads only `append`, newer clients only `append_action`: both say the same.
+    Protobuf.sizeOfField(headerSize) + (action == .append ? 4 : 2)
+  }
+
+  fileprivate func write(to buffer: inout ByteBuffer) {
+    buffer.writeProtobufHead(field: 1, length: headerSize)
+    buffer.writeProtobufString(field: 1, name)
+    // Envoy takes `value` for nothing: only `raw_value` counts.
+    buffer.writeProtobufHead(field: 3, length: value.count)
+    switch value {
+    case .string(let string): buffer.writeString(string)
+    case .bytes(let bytes): buffer.writeBytes(bytes)
+    }
+    if action == .append {
+      buffer.writeProtobufHead(field: 2, length: 2)
+      buffer.writeProtobufVarint(field: 1, 1)
+    } else {
+      buffer.writeProtobufVarint(field: 3, UInt64(action.rawValue))
+    }
+  }
+}
+
+extension HeaderValue {
+  fileprivate var count: Int {
+    switch self {
+    case .string(let string): string.utf8.count
+    case .bytes(let bytes): bytes.count
+    }
+  }
+
+  fileprivate var isFieldValue: Bool {
+    switch self {
+    case .string(let string): string.utf8.allSatisfy(Self.isFieldByte)
+    case .bytes(let bytes): bytes.allSatisfy(Self.isFieldByte)
+    }
+  }
+
+  /// Anything but NUL, CR and LF (RFC 9110 §5.5).
+  private static func isFieldByte(_ byte: UInt8) -> Bool { byte != 0 && byte != 0x0a && byte != 0x0d }
+}

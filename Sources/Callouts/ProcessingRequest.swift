@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+public import EnvoyAPI
+package import NIOCore
+internal import SwiftProtobuf
+
+/// What the part of an HTTP exchange is that the proxy asks about.
+public enum Phase: Int, Sendable, Hashable, CaseIterable {
+  // The raw values are the field numbers of the request's oneof.
+  case requestHeaders = 2
+  case responseHeaders
+  case requestBody
+  case responseBody
+  case requestTrailers
+  case responseTrailers
+
+  /// The direction that the part belongs to.
+  public var direction: Direction {
+    switch self {
+    case .requestHeaders, .requestBody, .requestTrailers: .request
+    case .responseHeaders, .responseBody, .responseTrailers: .response
+    }
+  }
+}
+
+/// From the client to the upstream, or back.
+public enum Direction: Sendable, Hashable, CaseIterable {
+  case request, response
+}
+
+/// One question of the proxy, read lazily from the received bytes.
+///
+/// Source: `envoy.service.ext_proc.v3.ProcessingRequest`.
+public struct ProcessingRequest: Sendable {
+  /// What the request is about, or nil where it carries only settings.
+  public let phase: Phase?
+  /// The proxy only watches: it takes no answer.
+  public let observabilityMode: Bool
+
+  let protocolConfiguration: ProtocolConfiguration?
+  /// Serialized occurrences of the fields `metadata_context` and `attributes`, tags included.
+  let metadataFields: [UInt8]
+  let attributeFields: [UInt8]
+  private let content: ByteBuffer
+  private let serialized: ByteBuffer
+
+  struct ProtocolConfiguration: Sendable, Hashable {
+    var requestBodyMode = BodySendMode.none
+    var responseBodyMode = BodySendMode.none
+  }
+
+  /// Reads a serialized request; throws `CalloutError` where the bytes are none.
+  package init(serialized: ByteBuffer) throws(CalloutError) {
+    var scan = Scan()
+    try serialized.readProtobuf { bytes throws(CalloutError) in try scan.read(bytes) }
+    self.serialized = serialized
+    phase = scan.phase
+    observabilityMode = scan.observabilityMode
+    protocolConfiguration = scan.protocolConfiguration
+    metadataFields = scan.metadataFields
+    attributeFields = scan.attributeFields
+    content =
+      scan.joined.map { ByteBuffer(bytes: $0) }
+      ?? serialized.getSlice(at: serialized.readerIndex + scan.content.lowerBound, length: scan.content.count)
+      ?? ByteBuffer()
+  }
+
+  /// The headers of a header request, or the trailers of a trailer request.
+  ///
+  /// Throws `CalloutError` where the bytes are no header map.
+  public func headers() throws(CalloutError) -> HTTPHeaders { try HTTPHeaders(content) }
+
+  /// The body of a body request.
+  ///
+  /// Throws `CalloutError` where the bytes are no body.
+  public func body() throws(CalloutError) -> HTTPBody { try HTTPBody(content) }
+
+  /// The whole request as the generated message, with all that this type does not show.
+  public func message() throws -> ProcessingRequestMessage {
+    try ProcessingRequestMessage(serializedBytes: Array(buffer: serialized))
+  }
+}
+
+extension ProcessingRequest {
+  /// One pass over the top-level fields. Repeated fields follow protobuf's rules: of a oneof the last one counts,
+  /// and a message that comes twice is merged, which is what joining its bytes does.
+  private struct Scan {
+    var phase: Phase?
+    var content = 0..<0
+    var joined: [UInt8]?
+    var observabilityMode = false
+    var protocolConfiguration: ProtocolConfiguration?
+    var metadataFields: [UInt8] = []
+    var attributeFields: [UInt8] = []
+
+    mutating func read(_ bytes: UnsafeRawBufferPointer) throws(CalloutError) {
+      var reader = ProtobufReader(bytes)
+      while true {
+        let start = reader.offset
+        guard let tag = try reader.nextTag() else { return }
+        switch (tag.field, tag.wireType) {
+        case (2...7, .lengthDelimited): setContent(Phase(rawValue: tag.field)!, try reader.readRange(), bytes)
+        case (8, .lengthDelimited):
+          // Envoy always sends this message, nearly always empty.
+          if try !reader.readRange().isEmpty { metadataFields += bytes[start..<reader.offset] }
+        case (9, .lengthDelimited):
+          _ = try reader.readRange()
+          attributeFields += bytes[start..<reader.offset]
+        case (10, .varint): observabilityMode = try reader.readVarint() != 0
+        case (11, .lengthDelimited): try readProtocolConfiguration(bytes, try reader.readRange())
+        default: try reader.skip(tag)
+        }
+      }
+    }
+
+    private mutating func setContent(_ phase: Phase, _ range: Range<Int>, _ bytes: UnsafeRawBufferPointer) {
+      if phase == self.phase {
+        joined = (joined ?? Array(bytes[content])) + bytes[range]
+      } else {
+        joined = nil
+      }
+      self.phase = phase
+      content = range
+    }
+
+    private mutating func readProtocolConfiguration(
+      _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) throws(CalloutError) {
+      var configuration = protocolConfiguration ?? ProtocolConfiguration()
+      var reader = ProtobufReader(bytes, range: range)
+      while let tag = try reader.nextTag() {
+        switch (tag.field, tag.wireType) {
+        case (1, .varint): configuration.requestBodyMode = Self.mode(try reader.readVarint())
+        case (2, .varint): configuration.responseBodyMode = Self.mode(try reader.readVarint())
+        default: try reader.skip(tag)
+        }
+      }
+      protocolConfiguration = configuration
+    }
+
+    private static func mode(_ value: UInt64) -> BodySendMode {
+      let value = Int(Int32(truncatingIfNeeded: value))
+      return BodySendMode(rawValue: value) ?? .UNRECOGNIZED(value)
+    }
+  }
+}

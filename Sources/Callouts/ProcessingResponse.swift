@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+public import EnvoyAPI
+internal import NIOCore
+
+/// The answer to one `ProcessingRequest`.
+///
+/// Either a reply for a phase, which is sent in the form that the body mode in force needs, or a generated message,
+/// which is sent as it is if Envoy would take it. Source: `envoy.service.ext_proc.v3.ProcessingResponse`.
+public struct ProcessingResponse: Sendable {
+  indirect enum Content: Sendable {
+    case headers(HeadersReply)
+    case body(BodyReply)
+    case trailers(TrailersReply)
+    case immediate(ImmediateResponse)
+    case message(ProcessingResponseMessage)
+  }
+
+  /// What the response is about: it must be what was asked.
+  let phase: Phase?
+  let content: Content
+
+  private init(_ phase: Phase?, _ content: Content) {
+    self.phase = phase
+    self.content = content
+  }
+
+  public static func requestHeaders(_ reply: HeadersReply) -> Self { headers(.requestHeaders, reply) }
+  public static func responseHeaders(_ reply: HeadersReply) -> Self { headers(.responseHeaders, reply) }
+  public static func requestBody(_ reply: BodyReply) -> Self { body(.requestBody, reply) }
+  public static func responseBody(_ reply: BodyReply) -> Self { body(.responseBody, reply) }
+  public static func requestTrailers(_ reply: TrailersReply) -> Self { trailers(.requestTrailers, reply) }
+  public static func responseTrailers(_ reply: TrailersReply) -> Self { trailers(.responseTrailers, reply) }
+
+  /// Answers the client at once, in any phase.
+  public static func immediate(_ response: ImmediateResponse) -> Self { Self(nil, .immediate(response)) }
+
+  /// A response as the generated message, checked before it is sent.
+  public init(_ message: ProcessingResponseMessage) {
+    self.init(message.phase, .message(message))
+  }
+
+  static func headers(_ phase: Phase, _ reply: HeadersReply) -> Self {
+    switch reply.action {
+    case .complete(let response): response
+    case .immediate(let response): .immediate(response)
+    case .proceed, .replace: Self(phase, .headers(reply))
+    }
+  }
+
+  static func body(_ phase: Phase, _ reply: BodyReply) -> Self {
+    switch reply.action {
+    case .complete(let response): response
+    case .immediate(let response): .immediate(response)
+    case .proceed, .replace: Self(phase, .body(reply))
+    }
+  }
+
+  static func trailers(_ phase: Phase, _ reply: TrailersReply) -> Self {
+    switch reply.action {
+    case .complete(let response): response
+    case .immediate(let response): .immediate(response)
+    case .proceed: Self(phase, .trailers(reply))
+    }
+  }
+
+  /// Lets what was asked about pass as it is.
+  public static func `continue`(_ phase: Phase) -> Self {
+    switch phase {
+    case .requestHeaders, .responseHeaders: headers(phase, .continue)
+    case .requestBody, .responseBody: body(phase, .continue)
+    case .requestTrailers, .responseTrailers: trailers(phase, .continue)
+    }
+  }
+}
+
+extension ProcessingResponseMessage {
+  fileprivate var phase: Phase? {
+    switch response {
+    case .requestHeaders: .requestHeaders
+    case .responseHeaders: .responseHeaders
+    case .requestBody: .requestBody
+    case .responseBody: .responseBody
+    case .requestTrailers: .requestTrailers
+    case .responseTrailers: .responseTrailers
+    case .immediateResponse, .streamedImmediateResponse, nil: nil
+    }
+  }
+}

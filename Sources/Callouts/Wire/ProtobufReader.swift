@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+
+/// Reads the protobuf wire format field by field, without allocating.
+///
+/// Source: protobuf.dev, "Encoding". Throws `CalloutError.malformedRequest` where the bytes are not protobuf.
+struct ProtobufReader {
+  private let bytes: UnsafeRawBufferPointer
+  private(set) var offset: Int
+  private let end: Int
+
+  /// A field's number and wire type.
+  struct Tag {
+    var field: Int
+    var wireType: WireType
+  }
+
+  enum WireType: UInt8 { case varint, fixed64, lengthDelimited, startGroup, endGroup, fixed32 }
+
+  init(_ bytes: UnsafeRawBufferPointer, range: Range<Int>? = nil) {
+    self.bytes = bytes
+    offset = range?.lowerBound ?? 0
+    end = range?.upperBound ?? bytes.count
+  }
+
+  /// The next field, or nil at the end.
+  mutating func nextTag() throws(CalloutError) -> Tag? {
+    guard offset < end else { return nil }
+    let key = try readVarint()
+    guard key <= UInt64(UInt32.max), let wireType = WireType(rawValue: UInt8(key & 7)), key >> 3 != 0 else {
+      throw .malformed("a field's tag is no tag")
+    }
+    return Tag(field: Int(key >> 3), wireType: wireType)
+  }
+
+  mutating func readVarint() throws(CalloutError) -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while offset < end, shift < 70 {
+      let byte = bytes[offset]
+      offset += 1
+      // The tenth byte has room for one bit; protobuf drops the rest.
+      if shift < 64 { value |= UInt64(byte & 0x7f) << shift }
+      if byte < 0x80 { return value }
+      shift += 7
+    }
+    throw .malformed("a number is not complete")
+  }
+
+  /// The range of a length-delimited field's content.
+  mutating func readRange() throws(CalloutError) -> Range<Int> {
+    let length = try readVarint()
+    guard length <= UInt64(end - offset) else { throw .malformed("a field is longer than its message") }
+    let start = offset
+    offset += Int(length)
+    return start..<offset
+  }
+
+  /// Passes over the content of a field that nobody here reads.
+  mutating func skip(_ tag: Tag) throws(CalloutError) {
+    switch tag.wireType {
+    case .varint: _ = try readVarint()
+    case .fixed64: try advance(8)
+    case .lengthDelimited: _ = try readRange()
+    case .startGroup: try skipGroup(tag.field)
+    case .endGroup: throw .malformed("a group ends that never began")
+    case .fixed32: try advance(4)
+    }
+  }
+
+  private mutating func skipGroup(_ field: Int) throws(CalloutError) {
+    var open = [field]
+    while let outermost = open.last {
+      guard let tag = try nextTag() else { throw .malformed("a group does not end") }
+      switch tag.wireType {
+      case .startGroup:
+        guard open.count < Self.maxGroupDepth else { throw .malformed("groups are nested too deep") }
+        open.append(tag.field)
+      case .endGroup:
+        guard tag.field == outermost else { throw .malformed("a group ends with another's number") }
+        open.removeLast()
+      default: try skip(tag)
+      }
+    }
+  }
+
+  private mutating func advance(_ count: Int) throws(CalloutError) {
+    guard count <= end - offset else { throw .malformed("a field is longer than its message") }
+    offset += count
+  }
+
+  /// As deep as swift-protobuf goes.
+  private static let maxGroupDepth = 100
+}
+
+extension ByteBuffer {
+  /// Calls `body` with the readable bytes, keeping the type of what it throws.
+  func readProtobuf<Value>(
+    _ body: (UnsafeRawBufferPointer) throws(CalloutError) -> Value
+  ) throws(CalloutError) -> Value {
+    try withUnsafeReadableBytes { bytes -> Result<Value, CalloutError> in
+      do throws(CalloutError) { return .success(try body(bytes)) } catch { return .failure(error) }
+    }.get()
+  }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutGRPC
+internal import CalloutTransport
+internal import Callouts
+internal import Logging
+internal import NIOCore
+
+/// One ext_proc stream: takes the proxy's messages one at a time to the callout and its answers back.
+///
+/// Confined to the event loop of its connection.
+final class ProcessCall: ServerCallHandler, @unchecked Sendable {
+  // Unchecked: touched on the event loop only; what runs elsewhere is the hook, which gets the context alone while
+  // the call is paused.
+
+  private let call: ServerCall
+  private let server: CalloutServer
+  private let configuration: CalloutServer.Configuration
+  private let context: CalloutContext
+  private var state = ProcessingState()
+  private var running: Task<Void, Never>?
+  private var isRunning = false
+  private var hasReceivedEnd = false
+  private var failure: (any Error)?
+  private var isShuttingDown = false
+  private var ending: CallEnding?
+
+  init(call: ServerCall, server: CalloutServer, logger: Logger) {
+    self.call = call
+    self.server = server
+    configuration = server.configuration
+    context = CalloutContext(
+      streamID: call.id, peer: call.connection.peer, logger: logger,
+      callMetadata: { [headers = call.headers] in
+        Metadata(headers).compactMap { entry in
+          if case .string(let value) = entry.value { (entry.name, value) } else { nil }
+        }
+      })
+  }
+
+  // MARK: From the call
+
+  func receive(_ message: ByteBuffer) {
+    do {
+      let request = try ProcessingRequest(serialized: message)
+      try state.receive(request)
+      context.receive(request)
+      // A message that asks about nothing carries settings only and must not be answered.
+      if request.phase != nil { run(request) }
+    } catch {
+      end(GRPCStatus(.invalidArgument, error.message), because: error)
+    }
+  }
+
+  func receiveEnd() {
+    hasReceivedEnd = true
+    if !isRunning { call.finish(.ok) }
+  }
+
+  func shutDown() {
+    isShuttingDown = true
+    // Envoy goes on without us after an OK, but not when we hold part of a body it cannot do without.
+    let status = GRPCStatus(.unavailable, "the server is shutting down in the middle of a body")
+    call.finish(state.isMidDuplexBody ? status : .ok)
+  }
+
+  func callEnded(_ ending: CallEnding) {
+    self.ending = ending
+    if isRunning { running?.cancel() } else { streamEnded() }
+  }
+
+  // MARK: Hooks
+
+  private func run(_ request: ProcessingRequest) {
+    isRunning = true
+    call.pause()
+    switch configuration.hookExecutor {
+    case .eventLoop:
+      // Runs here and now, and comes back here if the hook waits for something.
+      let task = Task.immediate(executorPreference: call.connection.executor) {
+        self.finish(request, await self.answer(request))
+      }
+      if isRunning { running = task }
+    case .concurrent:
+      running = Task(executorPreference: globalConcurrentExecutor) {
+        let answer = await self.answer(request)
+        self.call.eventLoop.execute { self.finish(request, answer) }
+      }
+    }
+  }
+
+  private func answer(_ request: ProcessingRequest) async -> Result<ProcessingResponse, any Error> {
+    do {
+      return .success(try await server.process(request, context: context))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func finish(_ request: ProcessingRequest, _ answer: Result<ProcessingResponse, any Error>) {
+    isRunning = false
+    running = nil
+    guard ending == nil else { return streamEnded() }
+    do {
+      try send(try answer.get(), to: request)
+    } catch {
+      fail(request, error)
+    }
+    call.markAnswered()
+    if hasReceivedEnd { call.finish(.ok) }
+    call.resume()
+  }
+
+  private func send(_ response: ProcessingResponse, to request: ProcessingRequest) throws(CalloutError) {
+    guard !request.observabilityMode else { return }
+    try state.answer(request, with: response) { call.send($0) }
+  }
+
+  // MARK: Failure and end
+
+  private func fail(_ request: ProcessingRequest, _ error: any Error) {
+    context.logger.error(
+      "callout failed", metadata: ["phase": "\(request.phase.map(String.init(describing:)) ?? "")", "error": "\(error)"])
+    do throws(CalloutError) {
+      switch configuration.failurePolicy {
+      case .failStream: end(GRPCStatus(callout: error), because: error)
+      case .passThrough: try send(.continue(request.phase!), to: request)
+      case .immediate(let response): try send(.immediate(response), to: request)
+      }
+    } catch {
+      end(GRPCStatus(.internal, error.message), because: error)
+    }
+  }
+
+  private func end(_ status: GRPCStatus, because error: any Error) {
+    failure = error
+    call.finish(status)
+  }
+
+  private func streamEnded() {
+    server.onStreamEnd(streamEnding, context: context)
+  }
+
+  private var streamEnding: StreamEnding {
+    if let failure { return .failed(failure) }
+    if isShuttingDown { return .shutDown }
+    switch ending {
+    case .finished(let status) where status.code == .deadlineExceeded: return .deadlineExceeded
+    case .finished(let status) where status != .ok: return .failed(status)
+    case .finished, nil: return .completed
+    case .reset: return call.isAnswered ? .completed : .cancelled
+    }
+  }
+}
+
+extension GRPCStatus {
+  /// The status that ends a stream whose callout failed: the one it threw, or one that says whose fault it was.
+  fileprivate init(callout error: any Error) {
+    switch error {
+    case let error as CalloutError: self.init(.internal, error.message)
+    default: self.init(error)
+    }
+  }
+}
