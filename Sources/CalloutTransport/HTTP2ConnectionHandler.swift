@@ -17,6 +17,8 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   private var context: ChannelHandlerContext?
   private var output = ByteBuffer()
+  /// The channel can carry HTTP/2: connected, and past the TLS handshake if there is one.
+  private var isStarted = false
   private var isReading = false
   private var isFlushScheduled = false
   private var isReadHeldBack = false
@@ -130,6 +132,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   // MARK: Bytes and events
 
   private func start(_ context: ChannelHandlerContext) {
+    isStarted = true
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     prefaceTimeout = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { bound.value.prefaceTimedOut() }
     observer.connectionOpened(self)
@@ -172,7 +175,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   }
 
   private func flush() {
-    guard let context, context.channel.isActive else { return }
+    guard isStarted, let context, context.channel.isActive else { return }
     do {
       while context.channel.isWritable {
         try session.writeOutput(to: &output, limit: Self.writeSize)
