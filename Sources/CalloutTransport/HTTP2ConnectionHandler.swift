@@ -53,7 +53,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     if context.channel.isActive { start(context) }
   }
 
-  package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+  package func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    session.delegate = nil
+  }
 
   package func channelActive(context: ChannelHandlerContext) {
     start(context)

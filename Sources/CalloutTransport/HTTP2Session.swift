@@ -14,7 +14,9 @@ package final class HTTP2Session {
   package let configuration: HTTP2Configuration
 
   /// Told when there is something to send or an event to take outside `receive` and `writeOutput`.
-  package weak var delegate: (any HTTP2SessionDelegate)?
+  ///
+  /// Strong, for a weak reference would slow every use of the object down; whoever sets it takes it back.
+  package var delegate: (any HTTP2SessionDelegate)?
 
   /// Streams that are open, by id.
   package private(set) var streams: [Int32: HTTP2Stream] = [:]

@@ -21,10 +21,12 @@ package final class HTTP2Stream {
 
   /// The handler has work in hand, so the stream occupies its place among `maxConcurrentStreams` even when reset.
   package var isBusy = false {
-    didSet { if isClosed && isBusy != oldValue { session?.busyStreamClosed(isBusy: isBusy) } }
+    didSet { if isClosed && isBusy != oldValue { session.busyStreamClosed(isBusy: isBusy) } }
   }
 
-  weak var session: HTTP2Session?
+  /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
+  /// a stream when it closes, so this is no cycle for longer.
+  private let session: HTTP2Session
   var incomingFields = HeaderFields()
   var incomingFieldsOverLimit = false
   var isAnnounced = false
@@ -73,7 +75,7 @@ package final class HTTP2Stream {
 
   /// Abandons the stream in both directions.
   package func reset(_ code: HTTP2ErrorCode) {
-    guard !isClosed, let session else { return }
+    guard !isClosed else { return }
     nghttp2_submit_rst_stream(session.pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
     session.hasOutput()
   }
@@ -88,7 +90,7 @@ package final class HTTP2Stream {
 
   /// Gives back flow-control credit for bytes that were dealt with.
   package func consumed(_ bytes: Int) {
-    guard bytes > 0, let session else { return }
+    guard bytes > 0 else { return }
     session.consumed(bytes, on: self)
   }
 
@@ -98,7 +100,7 @@ package final class HTTP2Stream {
   // MARK: For the session
 
   private func submitResponse(_ entries: UnsafeBufferPointer<nghttp2_nv>, endStream: Bool) {
-    guard !isClosed, let session else { return }
+    guard !isClosed else { return }
     isAnswered = true
     if endStream {
       nghttp2_submit_response(session.pointer, id, entries.baseAddress, entries.count, nil)
@@ -122,7 +124,6 @@ package final class HTTP2Stream {
   }
 
   private func resume() {
-    guard let session else { return }
     if outbound.readableBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
     if isDeferred {
       isDeferred = false
@@ -146,8 +147,7 @@ package final class HTTP2Stream {
   }
 
   private func submit(_ trailers: Trailers, flags: UnsafeMutablePointer<UInt32>) {
-    guard let session else { return }
-    let submit = { (entries: UnsafeBufferPointer<nghttp2_nv>) in
+    let submit = { [session] (entries: UnsafeBufferPointer<nghttp2_nv>) in
       flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
       _ = nghttp2_submit_trailer(session.pointer, self.id, entries.baseAddress, entries.count)
     }
@@ -168,7 +168,7 @@ package final class HTTP2Stream {
     outbound.clear()
     if isOverHighWater {
       isOverHighWater = false
-      session?.drained(self)
+      session.drained(self)
     }
   }
 }

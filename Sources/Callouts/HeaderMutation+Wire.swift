@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import NIOCore
-
 extension HeaderMutation {
   /// The size of the serialized HeaderMutation, without its own tag and length.
   var wireSize: Int {
@@ -10,12 +8,12 @@ extension HeaderMutation {
     return size
   }
 
-  func write(to buffer: inout ByteBuffer) {
+  func write(to writer: inout ProtobufWriter) {
     for setting in settings {
-      buffer.writeProtobufHead(field: 1, length: setting.wireSize)
-      setting.write(to: &buffer)
+      writer.head(field: 1, length: setting.wireSize)
+      setting.write(to: &writer)
     }
-    for name in removals { buffer.writeProtobufString(field: 2, name) }
+    for name in removals { writer.string(field: 2, name) }
   }
 
   /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
@@ -60,20 +58,20 @@ extension HeaderMutation.Setting {
     Protobuf.sizeOfField(headerSize) + (action == .append ? 4 : 2)
   }
 
-  fileprivate func write(to buffer: inout ByteBuffer) {
-    buffer.writeProtobufHead(field: 1, length: headerSize)
-    buffer.writeProtobufString(field: 1, name)
+  fileprivate func write(to writer: inout ProtobufWriter) {
+    writer.head(field: 1, length: headerSize)
+    writer.string(field: 1, name)
     // Envoy takes `value` for nothing: only `raw_value` counts.
-    buffer.writeProtobufHead(field: 3, length: value.count)
+    writer.head(field: 3, length: value.count)
     switch value {
-    case .string(let string): buffer.writeString(string)
-    case .bytes(let bytes): buffer.writeBytes(bytes)
+    case .string(let string): writer.string(string)
+    case .bytes(let bytes): bytes.withUnsafeBytes { writer.raw($0) }
     }
     if action == .append {
-      buffer.writeProtobufHead(field: 2, length: 2)
-      buffer.writeProtobufVarint(field: 1, 1)
+      writer.head(field: 2, length: 2)
+      writer.varint(field: 1, 1)
     } else {
-      buffer.writeProtobufVarint(field: 3, UInt64(action.rawValue))
+      writer.varint(field: 3, UInt64(action.rawValue))
     }
   }
 }

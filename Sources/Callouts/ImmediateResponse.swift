@@ -37,7 +37,7 @@ public struct ImmediateResponse: Sendable {
 extension ImmediateResponse {
   // ImmediateResponse{status = 1 HttpStatus{code = 1}, headers = 2, body = 3, grpc_status = 4 {status = 1}, details = 5}
 
-  var wireSize: Int {
+  private var size: Int {
     var size = Protobuf.sizeOfField(statusSize)
     if !headers.isEmpty { size += Protobuf.sizeOfField(headers.wireSize) }
     if body.readableBytes > 0 { size += Protobuf.sizeOfField(body.readableBytes) }
@@ -46,19 +46,24 @@ extension ImmediateResponse {
     return size
   }
 
+  /// Writes ProcessingResponse{immediate_response = 7}.
   func write(to buffer: inout ByteBuffer) {
-    buffer.writeProtobufHead(field: 1, length: statusSize)
-    buffer.writeProtobufVarint(field: 1, UInt64(status))
-    if !headers.isEmpty {
-      buffer.writeProtobufHead(field: 2, length: headers.wireSize)
-      headers.write(to: &buffer)
+    let size = size
+    buffer.writeProtobuf(size: Protobuf.sizeOfField(size)) { writer in
+      writer.head(field: 7, length: size)
+      writer.head(field: 1, length: statusSize)
+      writer.varint(field: 1, UInt64(status))
+      if !headers.isEmpty {
+        writer.head(field: 2, length: headers.wireSize)
+        headers.write(to: &writer)
+      }
+      if body.readableBytes > 0 { writer.bytes(field: 3, body) }
+      if let grpcStatus {
+        writer.head(field: 4, length: 1 + Protobuf.sizeOfVarint(UInt64(grpcStatus)))
+        writer.varint(field: 1, UInt64(grpcStatus))
+      }
+      if !details.isEmpty { writer.string(field: 5, details) }
     }
-    if body.readableBytes > 0 { buffer.writeProtobufBytes(field: 3, body) }
-    if let grpcStatus {
-      buffer.writeProtobufHead(field: 4, length: 1 + Protobuf.sizeOfVarint(UInt64(grpcStatus)))
-      buffer.writeProtobufVarint(field: 1, UInt64(grpcStatus))
-    }
-    if !details.isEmpty { buffer.writeProtobufString(field: 5, details) }
   }
 
   func check() throws(CalloutError) {

@@ -61,10 +61,7 @@ package struct ProcessingState: Sendable {
       send { reply.write(phase, to: &$0) }
     case .immediate(let immediate):
       try immediate.check()
-      send { buffer in
-        buffer.writeProtobufHead(field: 7, length: immediate.wireSize)
-        immediate.write(to: &buffer)
-      }
+      send { immediate.write(to: &$0) }
     case .body(let reply):
       try reply.headerMutation.check()
       answerBody(try message.body(), phase, with: reply, send: send)

@@ -22,10 +22,10 @@ private struct CommonResponse {
     body.readableBytes == 0 ? 2 : Protobuf.sizeOfField(body.readableBytes)
   }
 
-  private var size: Int {
+  private func size(mutation: Int) -> Int {
     var size = 0
     if replaces { size += 2 }
-    if !mutation.isEmpty { size += Protobuf.sizeOfField(mutation.wireSize) }
+    if mutation > 0 { size += Protobuf.sizeOfField(mutation) }
     if let body { size += Protobuf.sizeOfField(bodySize(body)) }
     if clearRouteCache { size += 2 }
     return size
@@ -34,24 +34,35 @@ private struct CommonResponse {
   /// Writes ProcessingResponse{<phase>: {response = 1 {status = 1, header_mutation = 2, body_mutation = 3,
   /// clear_route_cache = 5}}}.
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    guard !isEmpty else { return buffer.writeProtobufHead(field: phase.responseField, length: 0) }
-    let size = size
-    buffer.writeProtobufHead(field: phase.responseField, length: Protobuf.sizeOfField(size))
-    buffer.writeProtobufHead(field: 1, length: size)
-    if replaces { buffer.writeProtobufVarint(field: 1, 1) }
-    if !mutation.isEmpty {
-      buffer.writeProtobufHead(field: 2, length: mutation.wireSize)
-      mutation.write(to: &buffer)
-    }
-    if let body {
-      buffer.writeProtobufHead(field: 3, length: bodySize(body))
-      if body.readableBytes == 0 {
-        buffer.writeProtobufVarint(field: 2, 1)
-      } else {
-        buffer.writeProtobufBytes(field: 1, body)
+    guard !isEmpty else { return buffer.writeEmptyReply(phase) }
+    let mutationSize = mutation.wireSize
+    let size = size(mutation: mutationSize)
+    let reply = Protobuf.sizeOfField(size)
+    buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
+      writer.head(field: phase.responseField, length: reply)
+      writer.head(field: 1, length: size)
+      if replaces { writer.varint(field: 1, 1) }
+      if mutationSize > 0 {
+        writer.head(field: 2, length: mutationSize)
+        mutation.write(to: &writer)
       }
+      if let body {
+        writer.head(field: 3, length: bodySize(body))
+        if body.readableBytes == 0 {
+          writer.varint(field: 2, 1)
+        } else {
+          writer.bytes(field: 1, body)
+        }
+      }
+      if clearRouteCache { writer.varint(field: 5, 1) }
     }
-    if clearRouteCache { buffer.writeProtobufVarint(field: 5, 1) }
+  }
+}
+
+extension ByteBuffer {
+  /// Writes a reply that changes nothing: ProcessingResponse{<phase>: {}}.
+  fileprivate mutating func writeEmptyReply(_ phase: Phase) {
+    writeProtobuf(size: 2) { $0.head(field: phase.responseField, length: 0) }
   }
 }
 
@@ -90,13 +101,14 @@ extension TrailersReply {
 
   /// Writes ProcessingResponse{<phase>: {header_mutation = 1}}.
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    guard case .proceed(let mutation) = action, !mutation.isEmpty else {
-      return buffer.writeProtobufHead(field: phase.responseField, length: 0)
-    }
+    guard case .proceed(let mutation) = action, !mutation.isEmpty else { return buffer.writeEmptyReply(phase) }
     let size = mutation.wireSize
-    buffer.writeProtobufHead(field: phase.responseField, length: Protobuf.sizeOfField(size))
-    buffer.writeProtobufHead(field: 1, length: size)
-    mutation.write(to: &buffer)
+    let reply = Protobuf.sizeOfField(size)
+    buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
+      writer.head(field: phase.responseField, length: reply)
+      writer.head(field: 1, length: size)
+      mutation.write(to: &writer)
+    }
   }
 }
 
@@ -119,13 +131,16 @@ struct StreamedBody {
     let size = size
     let mutation = Protobuf.sizeOfField(size)
     let common = Protobuf.sizeOfField(mutation)
-    buffer.writeProtobufHead(field: phase.responseField, length: Protobuf.sizeOfField(common))
-    buffer.writeProtobufHead(field: 1, length: common)
-    buffer.writeProtobufHead(field: 3, length: mutation)
-    buffer.writeProtobufHead(field: 3, length: size)
-    if bytes.readableBytes > 0 { buffer.writeProtobufBytes(field: 1, bytes) }
-    if endOfStream { buffer.writeProtobufVarint(field: 2, 1) }
-    if withoutMessage { buffer.writeProtobufVarint(field: 3, 1) }
-    if compressed { buffer.writeProtobufVarint(field: 4, 1) }
+    let reply = Protobuf.sizeOfField(common)
+    buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
+      writer.head(field: phase.responseField, length: reply)
+      writer.head(field: 1, length: common)
+      writer.head(field: 3, length: mutation)
+      writer.head(field: 3, length: size)
+      if bytes.readableBytes > 0 { writer.bytes(field: 1, bytes) }
+      if endOfStream { writer.varint(field: 2, 1) }
+      if withoutMessage { writer.varint(field: 3, 1) }
+      if compressed { writer.varint(field: 4, 1) }
+    }
   }
 }

@@ -1,42 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import NIOCore
 
-/// Writing the protobuf wire format into a buffer. Sizes are known before writing, so nothing moves afterwards.
+/// Writes the protobuf wire format into memory whose size was worked out before, so nothing moves afterwards.
+///
+/// All our field numbers are below 16, so every tag is one byte. Source: protobuf.dev, "Encoding".
+struct ProtobufWriter {
+  private var cursor: UnsafeMutableRawPointer
+  private let end: UnsafeMutableRawPointer
+
+  fileprivate init(_ bytes: UnsafeMutableRawBufferPointer) {
+    cursor = bytes.baseAddress!
+    end = cursor + bytes.count
+  }
+
+  fileprivate var isFull: Bool { cursor == end }
+
+  mutating func varint(_ value: UInt64) {
+    var value = value
+    while value >= 0x80 {
+      byte(UInt8(truncatingIfNeeded: value) | 0x80)
+      value >>= 7
+    }
+    byte(UInt8(value))
+  }
+
+  mutating func varint(field: Int, _ value: UInt64) {
+    byte(UInt8(field << 3))
+    varint(value)
+  }
+
+  /// The tag and length of a length-delimited field, whose content is written next.
+  mutating func head(field: Int, length: Int) {
+    byte(UInt8(field << 3 | 2))
+    varint(UInt64(length))
+  }
+
+  mutating func string(_ string: String) {
+    var string = string
+    string.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func string(field: Int, _ string: String) {
+    head(field: field, length: string.utf8.count)
+    self.string(string)
+  }
+
+  mutating func bytes(field: Int, _ bytes: ByteBuffer) {
+    head(field: field, length: bytes.readableBytes)
+    bytes.withUnsafeReadableBytes { raw($0) }
+  }
+
+  mutating func raw(_ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    precondition(bytes.count <= end - cursor)
+    cursor.copyMemory(from: start, byteCount: bytes.count)
+    cursor += bytes.count
+  }
+
+  private mutating func byte(_ value: UInt8) {
+    precondition(cursor < end)
+    cursor.storeBytes(of: value, as: UInt8.self)
+    cursor += 1
+  }
+}
+
 enum Protobuf {
   static func sizeOfVarint(_ value: UInt64) -> Int { (64 - (value | 1).leadingZeroBitCount + 6) / 7 }
 
-  /// The size of a length-delimited field, tag and length included. All our field numbers are below 16: one byte.
+  /// The size of a length-delimited field, tag and length included.
   static func sizeOfField(_ length: Int) -> Int { 1 + sizeOfVarint(UInt64(length)) + length }
 }
 
 extension ByteBuffer {
-  mutating func writeProtobufVarint(_ value: UInt64) {
-    var value = value
-    while value >= 0x80 {
-      writeInteger(UInt8(truncatingIfNeeded: value) | 0x80)
-      value >>= 7
+  /// Appends exactly `size` bytes, which `body` writes.
+  mutating func writeProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
+    writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
+      var writer = ProtobufWriter(UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]))
+      body(&writer)
+      precondition(writer.isFull, "a message is not as long as was worked out")
+      return size
     }
-    writeInteger(UInt8(value))
-  }
-
-  mutating func writeProtobufVarint(field: Int, _ value: UInt64) {
-    writeInteger(UInt8(field << 3))
-    writeProtobufVarint(value)
-  }
-
-  /// The tag and length of a length-delimited field, whose content the caller writes next.
-  mutating func writeProtobufHead(field: Int, length: Int) {
-    writeInteger(UInt8(field << 3 | 2))
-    writeProtobufVarint(UInt64(length))
-  }
-
-  mutating func writeProtobufString(field: Int, _ string: String) {
-    writeProtobufHead(field: field, length: string.utf8.count)
-    writeString(string)
-  }
-
-  mutating func writeProtobufBytes(field: Int, _ bytes: ByteBuffer) {
-    writeProtobufHead(field: field, length: bytes.readableBytes)
-    writeImmutableBuffer(bytes)
   }
 }
