@@ -33,22 +33,16 @@ struct HTTP2Callbacks: @unchecked Sendable {
 
   private func registerReceiving(_ callbacks: OpaquePointer) {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { session, frame, user in
-      let frame = frame!.pointee
-      guard frame.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
-      HTTP2Callbacks.session(user).peerOpenedStream(frame.hd.stream_id)
+      let session = HTTP2Callbacks.session(user)
+      session.headersBegan()
+      if frame!.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { session.peerOpenedStream(frame!.pointee.hd.stream_id) }
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-      session, frame, name, nameLength, value, valueLength, flags, user in
-      guard let stream = HTTP2Callbacks.stream(session, frame!.pointee.hd.stream_id) else { return 0 }
-      let limit = HTTP2Callbacks.session(user).configuration.maxHeaderListSize
-      if stream.incomingFields.listSize + nameLength + valueLength + 32 > limit {
-        stream.incomingFieldsOverLimit = true
-      } else {
-        stream.incomingFields.append(
-          name: UnsafeBufferPointer(start: name, count: nameLength),
-          value: UnsafeBufferPointer(start: value, count: valueLength))
-      }
+      _, _, name, nameLength, value, valueLength, _, user in
+      HTTP2Callbacks.session(user).received(
+        name: UnsafeBufferPointer(start: name, count: nameLength),
+        value: UnsafeBufferPointer(start: value, count: valueLength))
       return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { session, _, id, bytes, length, user in

@@ -33,6 +33,9 @@ package final class HTTP2Session {
   private var busyClosedStreams = 0
   private var isTerminated = false
   private var input = ByteBuffer()
+  /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
+  private var incomingFields = HeaderFields(reservingBytes: 1_024)
+  private var incomingFieldsAreTooLarge = false
   private var output = ByteBuffer()
 
   package init(role: Role, configuration: HTTP2Configuration = HTTP2Configuration()) {
@@ -172,12 +175,23 @@ package final class HTTP2Session {
     nghttp2_session_set_stream_user_data(pointer, id, Unmanaged.passUnretained(stream).toOpaque())
   }
 
+  func headersBegan() {
+    incomingFields.removeAll()
+    incomingFieldsAreTooLarge = false
+  }
+
+  func received(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
+    if incomingFields.listSize(adding: name, value) > configuration.maxHeaderListSize {
+      incomingFieldsAreTooLarge = true
+    } else {
+      incomingFields.append(name: name, value: value)
+    }
+  }
+
   func headersEnded(on stream: HTTP2Stream) {
-    let fields = stream.incomingFields
-    stream.incomingFields = HeaderFields()
-    guard !stream.incomingFieldsOverLimit else { return stream.reset(.enhanceYourCalm) }
+    guard !incomingFieldsAreTooLarge else { return stream.reset(.enhanceYourCalm) }
     stream.isAnnounced = true
-    events.append(.headers(stream, fields))
+    events.append(.headers(stream, incomingFields.trimmed()))
   }
 
   func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {

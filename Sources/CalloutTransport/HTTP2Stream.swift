@@ -27,8 +27,6 @@ package final class HTTP2Stream {
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
   private let session: HTTP2Session
-  var incomingFields = HeaderFields()
-  var incomingFieldsOverLimit = false
   var isAnnounced = false
   /// The peer has ended its side.
   var isRemoteEnded = false

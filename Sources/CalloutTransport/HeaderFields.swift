@@ -18,6 +18,24 @@ package struct HeaderFields: Sendable {
   /// The size a peer accounts for this list: names, values and 32 bytes a field (RFC 9113 §6.5.2).
   package var listSize: Int { storage.count - count * Self.prefixLength + count * Self.fieldOverhead }
 
+  /// What `listSize` would be with one more field.
+  func listSize(adding name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Int {
+    listSize + name.count + value.count + Self.fieldOverhead
+  }
+
+  /// Removes all fields and keeps the memory for the next ones.
+  mutating func removeAll() {
+    storage.removeAll(keepingCapacity: true)
+    count = 0
+  }
+
+  /// A copy that takes no more memory than it needs.
+  func trimmed() -> HeaderFields {
+    var copy = self
+    copy.storage = storage.withUnsafeBytes { Array($0) }
+    return copy
+  }
+
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
     withUnsafeBytes(of: UInt32(name.count)) { storage.append(contentsOf: $0) }
     withUnsafeBytes(of: UInt32(value.count)) { storage.append(contentsOf: $0) }

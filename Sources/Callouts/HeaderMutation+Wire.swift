@@ -31,17 +31,22 @@ extension HeaderMutation {
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
   private static func isName(_ name: String) -> Bool {
-    var name = name.utf8[...]
-    if name.first == UInt8(ascii: ":") { name.removeFirst() }
-    return !name.isEmpty && name.allSatisfy { isToken[Int($0)] }
+    var name = name
+    return name.withUTF8 { bytes in
+      let token = bytes.first == UInt8(ascii: ":") ? bytes.dropFirst() : bytes[...]
+      return !token.isEmpty && token.allSatisfy(isTokenByte)
+    }
   }
 
-  private static let isToken: [Bool] = (0..<256).map { byte in
-    switch UInt8(byte) {
+  private static func isTokenByte(_ byte: UInt8) -> Bool {
+    switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+      UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
+      UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "^"), UInt8(ascii: "`"),
+      UInt8(ascii: "|"), UInt8(ascii: "~"):
       true
-    default: "!#$%&'*+-.^_`|~".utf8.contains(UInt8(byte))
+    default: false
     }
   }
 }
@@ -86,7 +91,7 @@ extension HeaderValue {
 
   fileprivate var isFieldValue: Bool {
     switch self {
-    case .string(let string): string.utf8.allSatisfy(Self.isFieldByte)
+    case .string(var string): string.withUTF8 { $0.allSatisfy(Self.isFieldByte) }
     case .bytes(let bytes): bytes.allSatisfy(Self.isFieldByte)
     }
   }

@@ -34,6 +34,15 @@ struct ProtobufReader {
   }
 
   mutating func readVarint() throws(CalloutError) -> UInt64 {
+    // Nearly every tag and length is one byte.
+    if offset < end, bytes[offset] < 0x80 {
+      offset += 1
+      return UInt64(bytes[offset - 1])
+    }
+    return try readLongVarint()
+  }
+
+  private mutating func readLongVarint() throws(CalloutError) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while offset < end, shift < 70 {
