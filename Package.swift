@@ -20,6 +20,12 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// An example: it needs only ExtProc, but names Callouts too so that a change there rebuilds it.
+func example(_ name: String) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["ExtProc", "Callouts"], path: "Sources/Examples/\(name)", swiftSettings: strict)
+}
+
 let package = Package(
   name: "swift-callouts",
   platforms: [.macOS(.v15)],
@@ -77,14 +83,15 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "ExtProcTesting",
-      dependencies: ["ExtProc", "Callouts", "CalloutGRPC", "EnvoyAPI", nioCore, nioPosix, protobuf, logging],
+      dependencies: [
+        "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", nioCore, nioPosix,
+        nioHTTP1, protobuf, logging, lifecycle,
+      ],
       swiftSettings: strict),
 
     // Examples: one folder each, `swift run <Name>`.
-    .executableTarget(
-      name: "Basic", dependencies: ["ExtProc"], path: "Sources/Examples/Basic", swiftSettings: strict),
-    .executableTarget(
-      name: "AddHeader", dependencies: ["ExtProc"], path: "Sources/Examples/AddHeader", swiftSettings: strict),
+    example("Basic"),
+    example("AddHeader"),
 
     // Tests mirror the sources.
     .testTarget(
@@ -93,6 +100,25 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CalloutGRPCTests", dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CalloutsTests",
+      dependencies: [
+        "Callouts", "EnvoyAPI", "ExtProcTesting", "Basic", "AddHeader", nioCore, protobuf, logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ExtProcTests",
+      dependencies: [
+        "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", "ExtProcTesting",
+        "AddHeader", nioCore, nioPosix, protobuf, logging, arguments,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EnvoyTests",
+      dependencies: [
+        "ExtProc", "EnvoyAPI", "ExtProcTesting", "Basic", "AddHeader", nioCore, protobuf, logging,
+      ],
       swiftSettings: strict),
   ]
 )

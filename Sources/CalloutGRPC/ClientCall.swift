@@ -81,6 +81,8 @@ final class ClientCall: HTTP2StreamHandler {
 
   // MARK: From the stream
 
+  var isBusy: Bool { false }
+
   func receiveHeaders(_ fields: HeaderFields) {
     // A section with grpc-status is the trailers, also where it is the only one ("Trailers-Only").
     guard fields["grpc-status"] == nil, headers == nil else {

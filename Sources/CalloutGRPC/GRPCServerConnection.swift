@@ -33,32 +33,20 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
 
   // MARK: Calls
 
+  /// Reads what gRPC needs of a request's headers.
+  func head(of fields: HeaderFields) -> RequestHead { RequestHead(fields, expectedPath: lastPath) }
+
   /// The method that a request asks for, or why there is none.
-  func method(for fields: HeaderFields) throws(ServerCall.Refusal) -> GRPCMethod {
-    guard fields.withValue(of: ":method", { StaticString("POST").matches($0) }) == true else {
-      throw .http(GRPCFields.methodNotAllowed)
-    }
-    guard fields.withValue(of: "content-type", Self.isGRPC) == true else {
-      throw .http(GRPCFields.unsupportedMediaType)
-    }
-    // A client calls the same method again and again: compare bytes before making a string to look up.
-    let known = fields.withValue(of: ":path") { path in lastPath.elementsEqual(path) ? lastMethod : nil }
-    if let method = known ?? nil { return method }
-    let path = fields[":path"] ?? ""
+  func method(for head: RequestHead) throws(ServerCall.Refusal) -> GRPCMethod {
+    guard head.isPost else { throw .http(GRPCFields.methodNotAllowed) }
+    guard head.isGRPC else { throw .http(GRPCFields.unsupportedMediaType) }
+    guard let path = head.otherPath else { return lastMethod! }
     guard let method = server.method(at: path) else {
       throw .status(GRPCStatus(.unimplemented, "unknown method \(path)"))
     }
     lastPath = Array(path.utf8)
     lastMethod = method
     return method
-  }
-
-  private static func isGRPC(_ contentType: UnsafeBufferPointer<UInt8>) -> Bool {
-    let base = "application/grpc".utf8
-    guard contentType.starts(with: base) else { return false }
-    let rest = contentType.dropFirst(base.count)
-    return rest.isEmpty || rest.first == UInt8(ascii: ";") || rest.elementsEqual("+proto".utf8)
-      || rest.starts(with: "+proto;".utf8)
   }
 
   // MARK: Shutdown

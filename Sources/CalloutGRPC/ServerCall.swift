@@ -47,13 +47,11 @@ package final class ServerCall: HTTP2StreamHandler {
   /// Holds back further messages until `resume()`, because the handler is at work on one.
   package func pause() {
     isPaused = true
-    stream.isBusy = true
   }
 
   package func resume() {
     isPaused = false
-    stream.isBusy = false
-    deliver()
+    if stream.isClosed { stream.workEnded() } else { deliver() }
   }
 
   /// Sends one message; `body` writes its payload, straight into what is sent.
@@ -102,14 +100,17 @@ package final class ServerCall: HTTP2StreamHandler {
 
   // MARK: From the stream
 
+  package var isBusy: Bool { isPaused }
+
   package func receiveHeaders(_ fields: HeaderFields) {
     // A second header section is trailers, which gRPC clients do not send.
     guard handler == nil, status == nil else { return }
     headers = fields
     do throws(Refusal) {
-      let method = try connection.method(for: fields)
-      requestCompression = try Self.compression(of: fields)
-      try startDeadline(fields)
+      let head = connection.head(of: fields)
+      let method = try connection.method(for: head)
+      requestCompression = try Self.compression(of: head)
+      try startDeadline(head)
       handler = method.makeHandler(self)
     } catch {
       refuse(error)
@@ -218,19 +219,24 @@ package final class ServerCall: HTTP2StreamHandler {
       requestCompression == .gzip ? GRPCFields.gzipResponseHeaders : GRPCFields.responseHeaders)
   }
 
-  private static func compression(of fields: HeaderFields) throws(Refusal) -> Compression {
-    guard let name = fields["grpc-encoding"] else { return .identity }
-    guard let compression = Compression(rawValue: name) else {
-      throw .status(GRPCStatus(.unimplemented, "grpc-encoding '\(name)' is not supported: use \(Compression.advertised)"))
+  private static func compression(of head: RequestHead) throws(Refusal) -> Compression {
+    switch head.encoding {
+    case nil: return .identity
+    case .known(let compression): return compression
+    case .unknown(let name):
+      throw .status(
+        GRPCStatus(.unimplemented, "grpc-encoding '\(name)' is not supported: use \(Compression.advertised)"))
     }
-    return compression
   }
 
-  private func startDeadline(_ fields: HeaderFields) throws(Refusal) {
-    guard let timeout = fields.withValue(of: "grpc-timeout", { GRPCTimeout.parse($0) }) else { return }
-    guard let timeout else { throw .status(GRPCStatus(.internal, "grpc-timeout is malformed")) }
-    let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    deadline = eventLoop.scheduleTask(in: TimeAmount(timeout)) { bound.value.deadlineExceeded() }
+  private func startDeadline(_ head: RequestHead) throws(Refusal) {
+    switch head.timeout {
+    case nil: return
+    case .malformed: throw .status(GRPCStatus(.internal, "grpc-timeout is malformed"))
+    case .after(let timeout):
+      let bound = NIOLoopBound(self, eventLoop: eventLoop)
+      deadline = eventLoop.scheduleTask(in: TimeAmount(timeout)) { bound.value.deadlineExceeded() }
+    }
   }
 
   private func deadlineExceeded() {

@@ -154,12 +154,15 @@ package final class HTTP2Session {
   func drained(_ stream: HTTP2Stream) { events.append(.drained(stream)) }
 
   func consumed(_ bytes: Int, on stream: HTTP2Stream) {
-    nghttp2_session_consume_connection(pointer, bytes)
-    if !stream.isClosed { nghttp2_session_consume_stream(pointer, stream.id, bytes) }
-    if nghttp2_session_want_write(pointer) != 0 { hasOutput() }
+    if stream.isClosed {
+      nghttp2_session_consume_connection(pointer, bytes)
+    } else {
+      nghttp2_session_consume(pointer, stream.id, bytes)
+    }
+    hasOutput()
   }
 
-  func busyStreamClosed(isBusy: Bool) { busyClosedStreams += isBusy ? 1 : -1 }
+  func busyStreamEnded() { busyClosedStreams -= 1 }
 
   // MARK: For the callbacks
 
@@ -214,7 +217,7 @@ package final class HTTP2Session {
     guard !stream.isClosed else { return }
     stream.isClosed = true
     streams[stream.id] = nil
-    if stream.isBusy { busyClosedStreams += 1 }
+    if stream.handler?.isBusy == true { busyClosedStreams += 1 }
     if stream.isAnnounced { events.append(.closed(stream, code)) }
   }
 

@@ -19,11 +19,6 @@ package final class HTTP2Stream {
   /// Nothing more can be sent or received.
   package internal(set) var isClosed = false
 
-  /// The handler has work in hand, so the stream occupies its place among `maxConcurrentStreams` even when reset.
-  package var isBusy = false {
-    didSet { if isClosed && isBusy != oldValue { session.busyStreamClosed(isBusy: isBusy) } }
-  }
-
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
   private let session: HTTP2Session
@@ -94,6 +89,9 @@ package final class HTTP2Stream {
 
   /// Says that what the peer sent was dealt with although there is nothing to answer.
   package func markAnswered() { isAnswered = true }
+
+  /// Says that the work is done with which the handler was still busy when the stream closed.
+  package func workEnded() { session.busyStreamEnded() }
 
   // MARK: For the session
 
@@ -173,6 +171,9 @@ package final class HTTP2Stream {
 
 /// What a stream's handler is told, on the connection's event loop and never inside a library callback.
 package protocol HTTP2StreamHandler: AnyObject {
+  /// There is work in hand. A stream that closes meanwhile keeps its place among `maxConcurrentStreams` until
+  /// `HTTP2Stream.workEnded()`, so that opening and resetting streams cannot pile up work.
+  var isBusy: Bool { get }
   /// A header section arrived: first the request's or the response's, later perhaps trailers.
   func receiveHeaders(_ fields: HeaderFields)
   /// Body bytes arrived. The handler returns their credit with `HTTP2Stream.consumed(_:)`.

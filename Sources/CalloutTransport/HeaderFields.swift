@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// An ordered list of HTTP field lines (RFC 9110 §5), kept as the bytes that travelled.
 ///
 /// All fields share one allocation, so receiving a header section costs one, however many fields it has.
@@ -120,7 +126,6 @@ extension HeaderFields: ExpressibleByDictionaryLiteral, CustomStringConvertible 
 
 extension StaticString {
   package func matches(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    utf8CodeUnitCount == bytes.count
-      && UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount).elementsEqual(bytes)
+    utf8CodeUnitCount == bytes.count && memcmp(utf8Start, bytes.baseAddress ?? utf8Start, bytes.count) == 0
   }
 }

@@ -8,8 +8,8 @@ public struct BodyReply: Sendable {
   enum Action: Sendable {
     case proceed
     case replace(ByteBuffer)
-    case immediate(ImmediateResponse)
-    case complete(ProcessingResponse)
+    indirect case immediate(ImmediateResponse)
+    indirect case complete(ProcessingResponse)
   }
 
   var action: Action

@@ -5,9 +5,9 @@ public import NIOCore
 public struct HeadersReply: Sendable {
   enum Action: Sendable {
     case proceed(HeaderMutation)
-    case replace(HeaderMutation, body: ByteBuffer)
-    case immediate(ImmediateResponse)
-    case complete(ProcessingResponse)
+    indirect case replace(HeaderMutation, body: ByteBuffer)
+    indirect case immediate(ImmediateResponse)
+    indirect case complete(ProcessingResponse)
   }
 
   var action: Action

@@ -40,8 +40,10 @@ public struct ProcessingRequest: Sendable {
   /// Serialized occurrences of the fields `metadata_context` and `attributes`, tags included.
   let metadataFields: [UInt8]
   let attributeFields: [UInt8]
-  private let content: ByteBuffer
   private let serialized: ByteBuffer
+  /// Where in `serialized` the part that the request is about lies; `joined` holds it where it came in pieces.
+  private let contentRange: Range<Int>
+  private let joined: [UInt8]?
 
   struct ProtocolConfiguration: Sendable, Hashable {
     var requestBodyMode = BodySendMode.none
@@ -58,9 +60,13 @@ public struct ProcessingRequest: Sendable {
     protocolConfiguration = scan.protocolConfiguration
     metadataFields = scan.metadataFields
     attributeFields = scan.attributeFields
-    content =
-      scan.joined.map { ByteBuffer(bytes: $0) }
-      ?? serialized.getSlice(at: serialized.readerIndex + scan.content.lowerBound, length: scan.content.count)
+    contentRange = scan.content
+    joined = scan.joined
+  }
+
+  private var content: ByteBuffer {
+    if let joined { return ByteBuffer(bytes: joined) }
+    return serialized.getSlice(at: serialized.readerIndex + contentRange.lowerBound, length: contentRange.count)
       ?? ByteBuffer()
   }
 

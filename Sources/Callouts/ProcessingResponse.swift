@@ -7,12 +7,12 @@ internal import NIOCore
 /// Either a reply for a phase, which is sent in the form that the body mode in force needs, or a generated message,
 /// which is sent as it is if Envoy would take it. Source: `envoy.service.ext_proc.v3.ProcessingResponse`.
 public struct ProcessingResponse: Sendable {
-  indirect enum Content: Sendable {
+  enum Content: Sendable {
     case headers(HeadersReply)
-    case body(BodyReply)
+    indirect case body(BodyReply)
     case trailers(TrailersReply)
-    case immediate(ImmediateResponse)
-    case message(ProcessingResponseMessage)
+    indirect case immediate(ImmediateResponse)
+    indirect case message(ProcessingResponseMessage)
   }
 
   /// What the response is about: it must be what was asked.

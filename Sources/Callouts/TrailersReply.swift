@@ -4,8 +4,8 @@
 public struct TrailersReply: Sendable {
   enum Action: Sendable {
     case proceed(HeaderMutation)
-    case immediate(ImmediateResponse)
-    case complete(ProcessingResponse)
+    indirect case immediate(ImmediateResponse)
+    indirect case complete(ProcessingResponse)
   }
 
   var action: Action

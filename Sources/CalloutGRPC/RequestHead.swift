@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutTransport
+
+/// What gRPC reads of a request's headers, found in one pass ("gRPC over HTTP/2", Requests).
+struct RequestHead {
+  private(set) var isPost = false
+  private(set) var isGRPC = false
+  /// The path where it is not the one that was expected.
+  private(set) var otherPath: String?
+  private(set) var timeout: Timeout?
+  private(set) var encoding: Encoding?
+
+  enum Timeout { case after(Duration), malformed }
+  enum Encoding { case known(Compression), unknown(String) }
+
+  /// - Parameter expectedPath: the path of the call before; a client calls the same method again and again, so
+  ///   bytes are compared before a string is made of them.
+  init(_ fields: HeaderFields, expectedPath: [UInt8]) {
+    otherPath = ""
+    fields.forEach { name, value in
+      switch name.count {
+      case 5 where StaticString(":path").matches(name):
+        otherPath = expectedPath.elementsEqual(value) ? nil : String(decoding: value, as: UTF8.self)
+      case 7 where StaticString(":method").matches(name): isPost = StaticString("POST").matches(value)
+      case 12 where StaticString("content-type").matches(name): isGRPC = Self.isGRPC(value)
+      case 12 where StaticString("grpc-timeout").matches(name):
+        timeout = GRPCTimeout.parse(value).map(Timeout.after) ?? .malformed
+      case 13 where StaticString("grpc-encoding").matches(name):
+        let name = String(decoding: value, as: UTF8.self)
+        encoding = Compression(rawValue: name).map(Encoding.known) ?? .unknown(name)
+      default: break
+      }
+    }
+  }
+
+  private static func isGRPC(_ contentType: UnsafeBufferPointer<UInt8>) -> Bool {
+    let base: StaticString = "application/grpc"
+    guard contentType.count >= base.utf8CodeUnitCount,
+      base.matches(UnsafeBufferPointer(rebasing: contentType.prefix(base.utf8CodeUnitCount)))
+    else { return false }
+    let rest = contentType.dropFirst(base.utf8CodeUnitCount)
+    return rest.isEmpty || rest.first == UInt8(ascii: ";") || rest.elementsEqual("+proto".utf8)
+      || rest.starts(with: "+proto;".utf8)
+  }
+}
