@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+.PHONY: help run test lint image clean
+
+help:
+	@echo 'make run      shows an example at work behind a real Envoy, until Ctrl-C'
+	@echo '                EXAMPLE=AddHeader   another example than Basic'
+	@echo '                PORT_BASE=20000     other ports, from there on'
+	@echo 'make test     checks everything; plain `swift test` runs what needs no other programs'
+	@echo 'make lint     checks format and scripts; scripts/lint --fix formats'
+	@echo 'make image    builds a container image'
+	@echo '                RUN_MODULE=AddHeader   of this server'
+	@echo 'make clean    removes all that was built, installed here or logged'
+
+# Variables given on the command line reach the scripts in their environment.
+run:
+	@scripts/run
+
+test:
+	@scripts/test
+
+lint:
+	@scripts/lint
+
+image:
+	@scripts/image
+
+clean:
+	rm -rf .build .build-* .venv-* .swiftpm
