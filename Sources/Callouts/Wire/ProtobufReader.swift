@@ -26,8 +26,11 @@ struct ProtobufReader {
   /// The next field, or nil at the end.
   mutating func nextTag() throws(CalloutError) -> Tag? {
     guard offset < end else { return nil }
+    let start = offset
     let key = try readVarint()
-    guard key <= UInt64(UInt32.max), let wireType = WireType(rawValue: UInt8(key & 7)), key >> 3 != 0 else {
+    guard key <= UInt64(UInt32.max), offset - start <= Self.maxTagLength,
+      let wireType = WireType(rawValue: UInt8(key & 7)), key >> 3 != 0
+    else {
       throw .malformed("a field's tag is no tag")
     }
     return Tag(field: Int(key >> 3), wireType: wireType)
@@ -98,8 +101,11 @@ struct ProtobufReader {
     offset += count
   }
 
+  /// The bytes of 32 bits: a longer tag has needless ones, which no protobuf library takes.
+  private static let maxTagLength = 5
+
   /// As deep as swift-protobuf goes.
-  private static let maxGroupDepth = 100
+  private static let maxGroupDepth = 99
 }
 
 extension ByteBuffer {
