@@ -20,7 +20,7 @@ final class AsyncCallHandler: ServerCallHandler {
     self.call = call
     let handler = NIOLoopBound(self, eventLoop: call.eventLoop)
     let context = GRPCServerContext(call)
-    task = Task(executorPreference: call.connection.executor) {
+    task = Task(executorPreference: call.connection.tasks) {
       let status: GRPCStatus
       do {
         try await body(GRPCRequests(handler), GRPCResponses(handler), context)

@@ -9,8 +9,8 @@ package import NIOCore
 package final class GRPCServerConnection: HTTP2ConnectionObserver {
   package let server: GRPCServer
   package let eventLoop: any EventLoop
-  /// Runs tasks on the connection's event loop.
-  package let executor: EventLoopTaskExecutor
+  /// Runs asynchronous work on the connection's event loop.
+  package let tasks: EventLoopTasks
   /// The client's address as text, or nil for a Unix-domain socket.
   package let peer: String?
 
@@ -25,7 +25,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     self.server = server
     self.channel = channel
     eventLoop = channel.eventLoop
-    executor = EventLoopTaskExecutor(channel.eventLoop)
+    tasks = EventLoopTasks(channel.eventLoop)
     peer = channel.remoteAddress.flatMap { address in address.pathname == nil ? "\(address)" : nil }
   }
 
@@ -88,6 +88,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
 
   package func connectionClosed(_ connection: HTTP2ConnectionHandler) {
     handler = nil
+    tasks.stop()
     server.closed(self)
   }
 

@@ -115,7 +115,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
   }
 
   private static func session(_ user: UnsafeMutableRawPointer?) -> HTTP2Session {
-    Unmanaged<HTTP2Session>.fromOpaque(user!).takeUnretainedValue()
+    Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0 }
   }
 
   private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
@@ -123,7 +123,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
   }
 
   private static func stream(_ pointer: UnsafeMutableRawPointer) -> HTTP2Stream {
-    Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0 }
   }
 }
 

@@ -6,7 +6,7 @@ package import NIOCore
 ///
 /// Confined to the event loop of its connection.
 package final class HTTP2Stream {
-  package internal(set) var id: Int32 = 0
+  package let id: Int32
 
   /// Who is told what arrives; whoever learns of the stream first sets it.
   package var handler: (any HTTP2StreamHandler)?
@@ -26,10 +26,11 @@ package final class HTTP2Stream {
   /// The peer has ended its side.
   var isRemoteEnded = false
 
-  private(set) var outbound = ByteBuffer()
-  private var trailers: Trailers?
-  private var isDeferred = false
-  private var isOverHighWater = false
+  // Unchecked for the reason that HTTP2Session gives.
+  @exclusivity(unchecked) private var outbound = ByteBuffer()
+  @exclusivity(unchecked) private var trailers: Trailers?
+  @exclusivity(unchecked) private var isDeferred = false
+  @exclusivity(unchecked) private var isOverHighWater = false
 
   private enum Trailers {
     case none
@@ -37,7 +38,10 @@ package final class HTTP2Stream {
     case prepared(PreparedFields)
   }
 
-  init(session: HTTP2Session) { self.session = session }
+  init(id: Int32, session: HTTP2Session) {
+    self.id = id
+    self.session = session
+  }
 
   // MARK: Sending
 

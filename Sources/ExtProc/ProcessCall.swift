@@ -8,7 +8,7 @@ internal import NIOCore
 /// One ext_proc stream: takes the proxy's messages one at a time to the callout and its answers back.
 ///
 /// Confined to the event loop of its connection.
-final class ProcessCall: ServerCallHandler, @unchecked Sendable {
+final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Sendable {
   // Unchecked: touched on the event loop only; what runs elsewhere is the hook, which gets the context alone while
   // the call is paused.
 
@@ -17,6 +17,7 @@ final class ProcessCall: ServerCallHandler, @unchecked Sendable {
   private let configuration: CalloutServer.Configuration
   private let context: CalloutContext
   private var state = ProcessingState()
+  private var current: ProcessingRequest?
   private var running: Task<Void, Never>?
   private var isRunning = false
   private var hasReceivedEnd = false
@@ -75,17 +76,20 @@ final class ProcessCall: ServerCallHandler, @unchecked Sendable {
     call.pause()
     switch configuration.hookExecutor {
     case .eventLoop:
-      // Runs here and now, and comes back here if the hook waits for something.
-      let task = Task.immediate(executorPreference: call.connection.executor) {
-        self.finish(request, await self.answer(request))
-      }
-      if isRunning { running = task }
+      current = request
+      running = call.connection.tasks.begin(self)
     case .concurrent:
       running = Task(executorPreference: globalConcurrentExecutor) {
         let answer = await self.answer(request)
         self.call.eventLoop.execute { self.finish(request, answer) }
       }
     }
+  }
+
+  /// Answers the request in hand.
+  func run() async {
+    guard let request = current.take() else { return }
+    finish(request, await answer(request))
   }
 
   private func answer(_ request: ProcessingRequest) async -> Result<ProcessingResponse, any Error> {
