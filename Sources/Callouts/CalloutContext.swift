@@ -22,7 +22,8 @@ public final class CalloutContext {
   private let callMetadata: () -> [(name: String, value: String)]
   private var storage: [ObjectIdentifier: any Sendable] = [:]
   private var metadataFields: [UInt8] = []
-  private var attributeFields: [UInt8] = []
+  /// Of each message that brought some, for their values by filter are to be joined, which protobuf would not do.
+  private var attributeFields: [[UInt8]] = []
 
   /// - Parameter callMetadata: gives the metadata of the call, when it is asked for.
   package init(
@@ -42,7 +43,13 @@ public final class CalloutContext {
 
   /// The attributes that the proxy was configured to send, such as `source.address`, by the name of the filter that
   /// sends them; those of both directions once both were sent. Source: ProcessingRequest.attributes.
-  public var attributes: [String: Google_Protobuf_Struct] { decoded(attributeFields).attributes }
+  public var attributes: [String: Google_Protobuf_Struct] {
+    attributeFields.reduce(into: [:]) { attributes, fields in
+      for (filter, values) in decoded(fields).attributes {
+        attributes[filter, default: Google_Protobuf_Struct()].fields.merge(values.fields) { $1 }
+      }
+    }
+  }
 
   /// One of ext_proc's attributes by its name.
   public func attribute(_ name: String) -> Google_Protobuf_Value? {
@@ -65,7 +72,7 @@ public final class CalloutContext {
 
   package func receive(_ request: ProcessingRequest) {
     if !request.metadataFields.isEmpty { metadataFields = request.metadataFields }
-    if !request.attributeFields.isEmpty { attributeFields += request.attributeFields }
+    if !request.attributeFields.isEmpty { attributeFields.append(request.attributeFields) }
   }
 
   /// Attributes and metadata are rare and cold, so they are read by the generated code, and only when asked for.

@@ -67,10 +67,14 @@ extension ImmediateResponse {
   }
 
   func check() throws(CalloutError) {
+    try Self.check(status: status)
+    try headers.check()
+  }
+
+  static func check(status: Int) throws(CalloutError) {
     guard (200...599).contains(status) else {
       throw .illegal("status \(status) of an immediate response is not between 200 and 599")
     }
-    try headers.check()
   }
 
   private var statusSize: Int { 1 + Protobuf.sizeOfVarint(UInt64(status)) }

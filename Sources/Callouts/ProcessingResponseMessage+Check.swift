@@ -13,7 +13,10 @@ extension ProcessingResponseMessage {
       try Self.check(body.response.headerMutation)
       try Self.check(body.response.bodyMutation, mode)
     case .requestTrailers(let trailers), .responseTrailers(let trailers): try Self.check(trailers.headerMutation)
-    case .immediateResponse(let immediate): try Self.check(immediate.headers)
+    case .immediateResponse(let immediate):
+      // Envoy makes 200 of a missing status, as it is meant to.
+      if immediate.hasStatus { try ImmediateResponse.check(status: immediate.status.code.rawValue) }
+      try Self.check(immediate.headers)
     case .streamedImmediateResponse:
       guard phase == .requestHeaders else {
         throw .illegal("a streamed immediate response can only answer request headers, not \(phase)")
@@ -26,7 +29,9 @@ extension ProcessingResponseMessage {
     }
   }
 
-  private static func check(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation, _ mode: BodySendMode?) throws(CalloutError) {
+  private static func check(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation, _ mode: BodySendMode?)
+    throws(CalloutError)
+  {
     let isDuplex = mode == .fullDuplexStreamed || mode == .grpc
     switch mutation.mutation {
     case .streamedResponse? where !isDuplex:
