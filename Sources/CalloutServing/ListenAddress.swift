@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import NIOCore
+package import NIOCore
 
 /// Where a server listens: `host:port`, `[IPv6]:port`, `:port` for every IPv4 interface, or `unix:/path`.
 ///
@@ -44,7 +44,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  func resolve() throws -> SocketAddress {
+  package func resolve() throws -> SocketAddress {
     switch kind {
     case .ip(let host, let port): try .makeAddressResolvingHost(host, port: port)
     case .unix(let path): try SocketAddress(unixDomainSocketPath: path)
@@ -53,7 +53,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ListenAddress {
-  init(_ address: SocketAddress) {
+  package init(_ address: SocketAddress) {
     if let path = address.pathname {
       self = .unix(path)
     } else {

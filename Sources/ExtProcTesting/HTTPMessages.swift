@@ -61,6 +61,9 @@ public struct HTTPFields: Sendable, Hashable, ExpressibleByDictionaryLiteral, Cu
   /// All fields, in order.
   public var all: [Field]
 
+  /// Adds a field, or a further value of one.
+  public mutating func add(_ name: String, _ value: String) { all.append(Field(name: name, value: value)) }
+
   public init(dictionaryLiteral fields: (String, String)...) {
     all = fields.map { Field(name: $0, value: $1) }
   }
