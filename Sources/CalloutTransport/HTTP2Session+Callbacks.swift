@@ -32,98 +32,116 @@ struct HTTP2Callbacks: @unchecked Sendable {
   }
 
   private func registerReceiving(_ callbacks: OpaquePointer) {
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { session, frame, user in
-      let session = HTTP2Callbacks.session(user)
-      session.headersBegan()
-      if frame!.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { session.peerOpenedStream(frame!.pointee.hd.stream_id) }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
+      HTTP2Callbacks.withSession(user) { $0.headersBegan(frame!.pointee) }
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
       _, _, name, nameLength, value, valueLength, _, user in
-      HTTP2Callbacks.session(user).received(
-        name: UnsafeBufferPointer(start: name, count: nameLength),
-        value: UnsafeBufferPointer(start: value, count: valueLength))
+      HTTP2Callbacks.withSession(user) {
+        $0.received(
+          name: UnsafeBufferPointer(start: name, count: nameLength),
+          value: UnsafeBufferPointer(start: value, count: valueLength))
+      }
       return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { session, _, id, bytes, length, user in
-      if let stream = HTTP2Callbacks.stream(session, id) {
-        HTTP2Callbacks.session(user).data(UnsafeBufferPointer(start: bytes, count: length), on: stream)
+      let data = UnsafeBufferPointer(start: bytes, count: length)
+      if let stream = nghttp2_session_get_stream_user_data(session, id) {
+        HTTP2Callbacks.withSession(user) { session in
+          HTTP2Callbacks.withStream(stream) { session.data(data, on: $0) }
+        }
       } else {
         nghttp2_session_consume(session, id, length)
       }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, user in
-      HTTP2Callbacks.received(frame!.pointee, on: HTTP2Callbacks.session(user))
+      let frame = frame!
+      let stream = HTTP2Callbacks.stream(session, frame.pointee.hd.stream_id)
+      HTTP2Callbacks.withSession(user) { $0.received(frame, on: stream) }
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, code, user in
       guard let stream = HTTP2Callbacks.stream(session, id) else { return 0 }
-      HTTP2Callbacks.session(user).close(stream, HTTP2ErrorCode(rawValue: code))
+      HTTP2Callbacks.withSession(user) { $0.close(stream, HTTP2ErrorCode(rawValue: code)) }
       return 0
     }
   }
 
   private func registerSending(_ callbacks: OpaquePointer) {
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
-      HTTP2Callbacks.session(user).moveBody(
-        length, of: HTTP2Callbacks.stream(source!.pointee.ptr), behind: header!)
+      HTTP2Callbacks.withSession(user) { session in
+        HTTP2Callbacks.withStream(source!.pointee.ptr) { session.moveBody(length, of: $0, behind: header!) }
+      }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, user in
-      let frame = frame!.pointee
-      switch UInt32(frame.hd.type) {
-      case NGHTTP2_RST_STREAM.rawValue:
-        HTTP2Callbacks.session(user).resetSent(HTTP2ErrorCode(rawValue: frame.rst_stream.error_code))
-      case NGHTTP2_GOAWAY.rawValue:
-        HTTP2Callbacks.session(user).goAwaySent(HTTP2ErrorCode(rawValue: frame.goaway.error_code))
-      case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
-        if frame.hd.endsStream, let stream = HTTP2Callbacks.stream(session, frame.hd.stream_id) {
-          HTTP2Callbacks.session(user).sentEnd(of: stream)
-        }
-      default: break
-      }
+      let frame = frame!
+      let stream = frame.pointee.hd.endsStream ? HTTP2Callbacks.stream(session, frame.pointee.hd.stream_id) : nil
+      HTTP2Callbacks.withSession(user) { $0.sent(frame, endOf: stream) }
       return 0
     }
   }
 
   /// Tells nghttp2 how much of a stream's body can go out; the bytes themselves follow in `moveBody`.
   static let readBody: nghttp2_data_source_read_callback = { _, _, _, limit, flags, source, _ in
-    stream(source!.pointee.ptr).offerBody(limit: limit, flags: flags!)
+    withStream(source!.pointee.ptr) { $0.offerBody(limit: limit, flags: flags!) }
   }
 
-  private static func received(_ frame: nghttp2_frame, on session: HTTP2Session) {
-    let stream = frame.hd.stream_id == 0 ? nil : stream(session.pointer, frame.hd.stream_id)
-    switch UInt32(frame.hd.type) {
+  private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
+    guard id != 0, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+    return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  // nghttp2 keeps these pointers for us; the objects behind them live longer than the call, so nothing is counted.
+
+  private static func withSession<Result>(
+    _ pointer: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Result
+  ) -> Result {
+    Unmanaged<HTTP2Session>.fromOpaque(pointer!)._withUnsafeGuaranteedRef(body)
+  }
+
+  private static func withStream<Result>(
+    _ pointer: UnsafeMutableRawPointer, _ body: (HTTP2Stream) -> Result
+  ) -> Result {
+    Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+  }
+}
+
+extension HTTP2Session {
+  fileprivate func headersBegan(_ frame: nghttp2_frame) {
+    headersBegan()
+    if frame.headers.cat == NGHTTP2_HCAT_REQUEST { peerOpenedStream(frame.hd.stream_id) }
+  }
+
+  fileprivate func received(_ frame: UnsafePointer<nghttp2_frame>, on stream: HTTP2Stream?) {
+    switch UInt32(frame.pointee.hd.type) {
+    case NGHTTP2_DATA.rawValue:
+      if let stream, frame.pointee.hd.endsStream { ended(stream) }
     case NGHTTP2_HEADERS.rawValue:
       guard let stream else { return }
-      session.headersEnded(on: stream)
-      if frame.hd.endsStream { session.ended(stream) }
-    case NGHTTP2_DATA.rawValue:
-      if let stream, frame.hd.endsStream { session.ended(stream) }
-    case NGHTTP2_RST_STREAM.rawValue:
-      session.resetReceived(on: stream)
-    case NGHTTP2_SETTINGS.rawValue:
-      session.isEstablished = true
+      headersEnded(on: stream)
+      if frame.pointee.hd.endsStream { ended(stream) }
+    case NGHTTP2_RST_STREAM.rawValue: resetReceived(on: stream)
+    case NGHTTP2_SETTINGS.rawValue: isEstablished = true
     case NGHTTP2_PING.rawValue:
-      if frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { session.pingAcknowledged() }
+      if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAcknowledged() }
     case NGHTTP2_GOAWAY.rawValue:
-      session.goAwayReceived(
-        HTTP2ErrorCode(rawValue: frame.goaway.error_code), lastStream: frame.goaway.last_stream_id)
+      let goAway = frame.pointee.goaway
+      goAwayReceived(HTTP2ErrorCode(rawValue: goAway.error_code), lastStream: goAway.last_stream_id)
     default: break
     }
   }
 
-  private static func session(_ user: UnsafeMutableRawPointer?) -> HTTP2Session {
-    Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0 }
-  }
-
-  private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
-    nghttp2_session_get_stream_user_data(session, id).map(stream)
-  }
-
-  private static func stream(_ pointer: UnsafeMutableRawPointer) -> HTTP2Stream {
-    Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0 }
+  fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>, endOf stream: HTTP2Stream?) {
+    switch UInt32(frame.pointee.hd.type) {
+    case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+      if let stream { sentEnd(of: stream) }
+    case NGHTTP2_RST_STREAM.rawValue: resetSent(HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code))
+    case NGHTTP2_GOAWAY.rawValue: goAwaySent(HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code))
+    default: break
+    }
   }
 }
 

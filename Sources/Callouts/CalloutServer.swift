@@ -13,7 +13,7 @@ open class CalloutServer: @unchecked Sendable {
 
   public required init() {}
 
-  /// How hooks are run, and what happens when one fails; read once for each stream.
+  /// How hooks are run, and what happens when one fails; read once, when serving begins.
   open var configuration: Configuration { Configuration() }
 
   /// The request's headers arrived.

@@ -37,13 +37,29 @@ public struct ProcessingRequest: Sendable {
   public let observabilityMode: Bool
 
   let protocolConfiguration: ProtocolConfiguration?
-  /// Serialized occurrences of the fields `metadata_context` and `attributes`, tags included.
-  let metadataFields: [UInt8]
-  let attributeFields: [UInt8]
   private let serialized: ByteBuffer
-  /// Where in `serialized` the part that the request is about lies; `joined` holds it where it came in pieces.
+  /// Where in `serialized` the part that the request is about lies.
   private let contentRange: Range<Int>
-  private let joined: [UInt8]?
+  private let extras: Extras?
+
+  /// What few requests have, kept apart so that the others are cheap to pass on.
+  private final class Extras: Sendable {
+    let metadataFields: [UInt8]
+    let attributeFields: [UInt8]
+    let joined: [UInt8]?
+
+    init?(_ scan: Scan) {
+      guard !scan.metadataFields.isEmpty || !scan.attributeFields.isEmpty || scan.joined != nil else { return nil }
+      metadataFields = scan.metadataFields
+      attributeFields = scan.attributeFields
+      joined = scan.joined
+    }
+  }
+
+  /// Serialized occurrences of the field `metadata_context`, tags included.
+  var metadataFields: [UInt8] { extras?.metadataFields ?? [] }
+  /// Serialized occurrences of the field `attributes`, tags included.
+  var attributeFields: [UInt8] { extras?.attributeFields ?? [] }
 
   struct ProtocolConfiguration: Sendable, Hashable {
     var requestBodyMode = BodySendMode.none
@@ -58,14 +74,12 @@ public struct ProcessingRequest: Sendable {
     phase = scan.phase
     observabilityMode = scan.observabilityMode
     protocolConfiguration = scan.protocolConfiguration
-    metadataFields = scan.metadataFields
-    attributeFields = scan.attributeFields
     contentRange = scan.content
-    joined = scan.joined
+    extras = Extras(scan)
   }
 
   private var content: ByteBuffer {
-    if let joined { return ByteBuffer(bytes: joined) }
+    if let joined = extras?.joined { return ByteBuffer(bytes: joined) }
     return serialized.getSlice(at: serialized.readerIndex + contentRange.lowerBound, length: contentRange.count)
       ?? ByteBuffer()
   }

@@ -7,9 +7,10 @@ public import Logging
 extension GRPCService {
   /// The service `envoy.service.ext_proc.v3.ExternalProcessor`, answered by a callout.
   public static func externalProcessor(_ server: CalloutServer, logger: Logger) -> GRPCService {
-    GRPCService(
+    let service = ProcessService(server, logger: logger)
+    return GRPCService(
       "envoy.service.ext_proc.v3.ExternalProcessor",
-      methods: [GRPCMethod("Process") { call in ProcessCall(call: call, server: server, logger: logger) }],
+      methods: [GRPCMethod("Process") { call in ProcessCall(call: call, service: service) }],
       fileDescriptorSet: { EnvoyAPIDescriptors.fileDescriptorSet })
   }
 }

@@ -5,6 +5,19 @@ internal import Callouts
 internal import Logging
 internal import NIOCore
 
+/// What all streams of a callout share.
+final class ProcessService: Sendable {
+  let server: CalloutServer
+  let configuration: CalloutServer.Configuration
+  let logger: Logger
+
+  init(_ server: CalloutServer, logger: Logger) {
+    self.server = server
+    configuration = server.configuration
+    self.logger = logger
+  }
+}
+
 /// One ext_proc stream: takes the proxy's messages one at a time to the callout and its answers back.
 ///
 /// Confined to the event loop of its connection.
@@ -13,8 +26,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
   // the call is paused.
 
   private let call: ServerCall
-  private let server: CalloutServer
-  private let configuration: CalloutServer.Configuration
+  private let service: ProcessService
   private let context: CalloutContext
   private var state = ProcessingState()
   private var current: ProcessingRequest?
@@ -25,12 +37,11 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
   private var isShuttingDown = false
   private var ending: CallEnding?
 
-  init(call: ServerCall, server: CalloutServer, logger: Logger) {
+  init(call: ServerCall, service: ProcessService) {
     self.call = call
-    self.server = server
-    configuration = server.configuration
+    self.service = service
     context = CalloutContext(
-      streamID: call.id, peer: call.connection.peer, logger: logger,
+      streamID: call.id, peer: call.connection.peer, logger: service.logger,
       callMetadata: { [headers = call.headers] in
         Metadata(headers).compactMap { entry in
           if case .string(let value) = entry.value { (entry.name, value) } else { nil }
@@ -46,7 +57,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
       try state.receive(request)
       context.receive(request)
       // A message that asks about nothing carries settings only and must not be answered.
-      if request.phase != nil { run(request) }
+      if request.phase != nil { begin(request) }
     } catch {
       end(GRPCStatus(.invalidArgument, error.message), because: error)
     }
@@ -71,46 +82,53 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
 
   // MARK: Hooks
 
-  private func run(_ request: ProcessingRequest) {
+  private func begin(_ request: ProcessingRequest) {
     isRunning = true
+    current = request
     call.pause()
-    switch configuration.hookExecutor {
-    case .eventLoop:
-      current = request
-      running = call.connection.tasks.begin(self)
-    case .concurrent:
-      running = Task(executorPreference: globalConcurrentExecutor) {
-        let answer = await self.answer(request)
-        self.call.eventLoop.execute { self.finish(request, answer) }
-      }
+    switch service.configuration.hookExecutor {
+    case .eventLoop: running = call.connection.tasks.begin(self)
+    case .concurrent: running = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
     }
   }
 
-  /// Answers the request in hand.
+  /// Answers the request in hand, on the event loop.
   func run() async {
     guard let request = current.take() else { return }
-    finish(request, await answer(request))
-  }
-
-  private func answer(_ request: ProcessingRequest) async -> Result<ProcessingResponse, any Error> {
     do {
-      return .success(try await server.process(request, context: context))
+      let response = try await service.server.process(request, context: context)
+      hookEnded(request) { try send(response, to: request) }
     } catch {
-      return .failure(error)
+      hookEnded(request) { throw error }
     }
   }
 
-  private func finish(_ request: ProcessingRequest, _ answer: Result<ProcessingResponse, any Error>) {
+  /// The same with the hook on the shared thread pool.
+  private func runElsewhere() async {
+    guard let request = current.take() else { return }
+    let result: Result<ProcessingResponse, any Error>
+    do {
+      result = .success(try await service.server.process(request, context: context))
+    } catch {
+      result = .failure(error)
+    }
+    call.eventLoop.execute { self.hookEnded(request) { try self.send(result.get(), to: request) } }
+  }
+
+  private func hookEnded(_ request: ProcessingRequest, _ send: () throws -> Void) {
     isRunning = false
     running = nil
-    guard ending == nil else { return streamEnded() }
-    do {
-      try send(try answer.get(), to: request)
-    } catch {
-      fail(request, error)
+    if ending == nil {
+      do {
+        try send()
+      } catch {
+        fail(request, error)
+      }
+      call.markAnswered()
+      if hasReceivedEnd { call.finish(.ok) }
+    } else {
+      streamEnded()
     }
-    call.markAnswered()
-    if hasReceivedEnd { call.finish(.ok) }
     call.resume()
   }
 
@@ -125,7 +143,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
     context.logger.error(
       "callout failed", metadata: ["phase": "\(request.phase.map(String.init(describing:)) ?? "")", "error": "\(error)"])
     do throws(CalloutError) {
-      switch configuration.failurePolicy {
+      switch service.configuration.failurePolicy {
       case .failStream: end(GRPCStatus(callout: error), because: error)
       case .passThrough: try send(.continue(request.phase!), to: request)
       case .immediate(let response): try send(.immediate(response), to: request)
@@ -141,7 +159,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
   }
 
   private func streamEnded() {
-    server.onStreamEnd(streamEnding, context: context)
+    service.server.onStreamEnd(streamEnding, context: context)
   }
 
   private var streamEnding: StreamEnding {
