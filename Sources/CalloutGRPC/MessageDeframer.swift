@@ -57,9 +57,15 @@ package struct MessageDeframer: Sendable {
       holdBack(input.readableBytes)
       return nil
     }
-    input.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
-    let payload = input.readSlice(length: prefix.length)!
-    if input.readableBytes == 0 { input = ByteBuffer() }
+    var payload = ByteBuffer()
+    if input.readableBytes == prefix.messageEnd {
+      // The piece is this message and nothing else, as it nearly always is: pass it on as it is.
+      swap(&payload, &input)
+      payload.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
+    } else {
+      input.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
+      payload = input.readSlice(length: prefix.length)!
+    }
     return FramedMessage(compressed: prefix.compressed, payload: payload)
   }
 

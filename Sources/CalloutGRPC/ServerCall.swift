@@ -12,18 +12,19 @@ package final class ServerCall: HTTP2StreamHandler {
   package private(set) var headers = HeaderFields()
 
   private let stream: HTTP2Stream
-  private var handler: (any ServerCallHandler)?
-  private var deframer: MessageDeframer
+  // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
+  @exclusivity(unchecked) private var handler: (any ServerCallHandler)?
+  @exclusivity(unchecked) private var deframer: MessageDeframer
   private var requestCompression = Compression.identity
   private var deadline: Scheduled<Void>?
 
-  private var isPaused = false
-  private var isDelivering = false
+  @exclusivity(unchecked) private var isPaused = false
+  @exclusivity(unchecked) private var isDelivering = false
   private var hasReceivedEnd = false
   private var hasDeliveredEnd = false
   private var hasSentHeaders = false
-  private var status: GRPCStatus?
-  private var uncredited = 0
+  @exclusivity(unchecked) private var status: GRPCStatus?
+  @exclusivity(unchecked) private var uncredited = 0
 
   init(stream: HTTP2Stream, connection: GRPCServerConnection) {
     self.stream = stream

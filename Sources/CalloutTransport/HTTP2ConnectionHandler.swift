@@ -150,7 +150,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   private func dispatchEvents() {
     while let event = session.nextEvent() {
-      switch event {
+      switch consume event {
       case .headers(let stream, let fields):
         guard !stream.isClosed else { continue }
         if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }

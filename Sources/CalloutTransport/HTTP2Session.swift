@@ -32,6 +32,7 @@ package final class HTTP2Session {
   @exclusivity(unchecked) private var events: [HTTP2Event] = []
   /// Events being handed out, the next one last.
   @exclusivity(unchecked) private var batch: [HTTP2Event] = []
+  private var spareBuffers: [ByteBuffer] = []
   private var resetBudget: ResetBudget
   private var busyClosedStreams = 0
   private var isTerminated = false
@@ -151,6 +152,15 @@ package final class HTTP2Session {
 
   // MARK: For streams
 
+  /// A buffer for what a stream sends, with the memory of a stream that has ended if there is one.
+  func takeBuffer() -> ByteBuffer { spareBuffers.popLast() ?? ByteBuffer() }
+
+  func giveBack(_ buffer: ByteBuffer) {
+    guard spareBuffers.count < Self.buffersKept, buffer.storageCapacity <= Self.bufferSizeKept else { return }
+    spareBuffers.append(buffer)
+    spareBuffers[spareBuffers.count - 1].clear()
+  }
+
   func hasOutput() { delegate?.sessionHasOutput() }
 
   func drained(_ stream: HTTP2Stream) { events.append(.drained(stream)) }
@@ -216,7 +226,7 @@ package final class HTTP2Session {
 
   func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     guard !stream.isClosed else { return }
-    stream.isClosed = true
+    stream.close()
     streams[stream.id] = nil
     if stream.handler?.isBusy == true { busyClosedStreams += 1 }
     if stream.isAnnounced { events.append(.closed(stream, code)) }
@@ -279,6 +289,9 @@ package final class HTTP2Session {
   private static let frameHeaderLength = 9
   /// Room for events that an idle connection may keep: a burst must not cost memory for ever.
   private static let eventsKept = 64
+  /// Spare buffers, a few small ones for the same reason.
+  private static let buffersKept = 8
+  private static let bufferSizeKept = 512
 }
 
 /// Something that happened on a connection.

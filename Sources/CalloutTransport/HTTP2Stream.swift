@@ -17,7 +17,7 @@ package final class HTTP2Stream {
   package internal(set) var isAnswered = false
 
   /// Nothing more can be sent or received.
-  package internal(set) var isClosed = false
+  package private(set) var isClosed = false
 
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
@@ -27,7 +27,7 @@ package final class HTTP2Stream {
   var isRemoteEnded = false
 
   // Unchecked for the reason that HTTP2Session gives.
-  @exclusivity(unchecked) private var outbound = ByteBuffer()
+  @exclusivity(unchecked) private var outbound: ByteBuffer
   @exclusivity(unchecked) private var trailers: Trailers?
   @exclusivity(unchecked) private var isDeferred = false
   @exclusivity(unchecked) private var isOverHighWater = false
@@ -41,6 +41,7 @@ package final class HTTP2Stream {
   init(id: Int32, session: HTTP2Session) {
     self.id = id
     self.session = session
+    outbound = session.takeBuffer()
   }
 
   // MARK: Sending
@@ -98,6 +99,13 @@ package final class HTTP2Stream {
   package func workEnded() { session.busyStreamEnded() }
 
   // MARK: For the session
+
+  func close() {
+    isClosed = true
+    var unsent = ByteBuffer()
+    swap(&unsent, &outbound)
+    session.giveBack(unsent)
+  }
 
   private func submitResponse(_ entries: UnsafeBufferPointer<nghttp2_nv>, endStream: Bool) {
     guard !isClosed else { return }

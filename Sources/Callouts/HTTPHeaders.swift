@@ -89,6 +89,22 @@ public struct HTTPHeaders: Sendable {
     var key = 0..<0
     var value = 0..<0
     var rawValue = 0..<0
+
+    init() {}
+
+    /// Reads a key and a raw_value of less than 128 bytes each and nothing else, which is what Envoy sends; nil for
+    /// any other form.
+    init?(ofUsualForm bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+      let key = range.lowerBound + 2
+      guard key < range.upperBound, bytes[key - 2] == 1 << 3 | 2, bytes[key - 1] < 0x80 else { return nil }
+      let keyEnd = key + Int(bytes[key - 1])
+      let value = keyEnd + 2
+      guard value <= range.upperBound, bytes[keyEnd] == 3 << 3 | 2, bytes[keyEnd + 1] < 0x80,
+        value + Int(bytes[keyEnd + 1]) == range.upperBound
+      else { return nil }
+      self.key = key..<keyEnd
+      rawValue = value..<range.upperBound
+    }
   }
 
   /// Reads everything once so that later reading cannot fail; returns end_of_stream.
@@ -120,6 +136,7 @@ public struct HTTPHeaders: Sendable {
   }
 
   private static func header(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(CalloutError) -> Header {
+    if let header = Header(ofUsualForm: bytes, range) { return header }
     var header = Header()
     var reader = ProtobufReader(bytes, range: range)
     while let tag = try reader.nextTag() {
