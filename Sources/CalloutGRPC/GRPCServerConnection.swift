@@ -54,7 +54,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   func beginShutdown() { handler?.beginShutdown() }
 
   func finishCalls() {
-    for stream in handler?.session.streams.values.map({ $0 }) ?? [] { (stream.handler as? ServerCall)?.shutDown() }
+    for stream in handler?.session.streams ?? [] { (stream.handler as? ServerCall)?.shutDown() }
   }
 
   func close() { channel.close(promise: nil) }

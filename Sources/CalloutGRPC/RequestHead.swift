@@ -20,7 +20,8 @@ struct RequestHead {
     fields.forEach { name, value in
       switch name.count {
       case 5 where StaticString(":path").matches(name):
-        otherPath = expectedPath.elementsEqual(value) ? nil : String(decoding: value, as: UTF8.self)
+        let isExpected = expectedPath.withUnsafeBytes { UnsafeRawBufferPointer(value).isEqual(to: $0) }
+        otherPath = isExpected ? nil : String(decoding: value, as: UTF8.self)
       case 7 where StaticString(":method").matches(name): isPost = StaticString("POST").matches(value)
       case 12 where StaticString("content-type").matches(name): isGRPC = Self.isGRPC(value)
       case 12 where StaticString("grpc-timeout").matches(name):

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
 
+/// Work that can be given to `EventLoopTasks`. A class, for a protocol would put one more async function in between;
+/// `open`, for only that can be subclassed by another module of the package.
+open class EventLoopWork {
+  public init() {}
+
+  /// Does the work; called on the event loop, and back on it after each wait.
+  open func run() async {}
+}
+
 /// Runs asynchronous work on an event loop: at once, up to where it first waits for something, and then again on the
 /// loop when that is there.
 ///
@@ -10,21 +19,16 @@ package import NIOCore
 package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
   // Unchecked: `enqueue` comes from any thread and looks at the rest only on the event loop.
 
-  /// Work that can be given to a task.
-  package protocol Work: AnyObject {
-    /// Does the work; called on the event loop, and back on it after each wait.
-    func run() async
-  }
-
   private let eventLoop: any EventLoop
-  private var idle: [Worker] = []
-  private var isResuming = false
+  // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
+  @exclusivity(unchecked) private var idle: [Worker] = []
+  @exclusivity(unchecked) private var isResuming = false
   private var isStopped = false
 
   package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
   /// Begins a piece of work, and returns the task that has it in hand if it waits for something.
-  package func begin(_ work: any Work) -> Task<Void, Never>? {
+  package func begin(_ work: EventLoopWork) -> Task<Void, Never>? {
     let worker = idle.popLast() ?? Worker()
     worker.work = work
     if let continuation = worker.continuation {
@@ -57,8 +61,8 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
 
   private final class Worker: @unchecked Sendable {
     // Unchecked: touched on the event loop only.
-    var work: (any Work)?
-    var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) var work: (EventLoopWork)?
+    @exclusivity(unchecked) var continuation: UnsafeContinuation<Void, Never>?
     var task: Task<Void, Never>?
   }
 

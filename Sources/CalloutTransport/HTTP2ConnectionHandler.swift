@@ -16,11 +16,12 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private let limits: Limits
 
   private var context: ChannelHandlerContext?
-  private var output = ByteBuffer()
+  // Exclusive access is not checked at run time for what every frame touches, as in HTTP2Session.
+  @exclusivity(unchecked) private var output = ByteBuffer()
   /// The channel can carry HTTP/2: connected, and past the TLS handshake if there is one.
   private var isStarted = false
-  private var isReading = false
-  private var isFlushScheduled = false
+  @exclusivity(unchecked) private var isReading = false
+  @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
   private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?

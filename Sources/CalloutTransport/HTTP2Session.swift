@@ -18,8 +18,11 @@ package final class HTTP2Session {
   /// Strong, for a weak reference would slow every use of the object down; whoever sets it takes it back.
   package var delegate: (any HTTP2SessionDelegate)?
 
-  /// Streams that are open, by id.
-  package private(set) var streams: [Int32: HTTP2Stream] = [:]
+  /// Streams that are open, in no order.
+  package private(set) var streams: [HTTP2Stream] = []
+
+  /// The open stream with this id, or nil.
+  package func stream(_ id: Int32) -> HTTP2Stream? { streams.first { $0.id == id } }
 
   /// The peer's SETTINGS arrived, so its preface is complete.
   package internal(set) var isEstablished = false
@@ -105,7 +108,7 @@ package final class HTTP2Session {
 
   /// Ends every stream that is still open, because the connection is gone.
   package func connectionClosed() {
-    for stream in streams.values { close(stream, .cancel) }
+    for stream in streams { close(stream, .cancel) }
   }
 
   // MARK: The connection
@@ -121,7 +124,7 @@ package final class HTTP2Session {
     guard id > 0 else { throw HTTP2Error(.refusedStream, by: .library, String(cString: nghttp2_strerror(id))) }
     stream.isAnnounced = true
     stream.isAnswered = true
-    streams[id] = stream
+    add(stream)
     hasOutput()
     return stream
   }
@@ -185,7 +188,7 @@ package final class HTTP2Session {
       return
     }
     let stream = HTTP2Stream(id: id, session: self)
-    streams[id] = stream
+    add(stream)
     nghttp2_session_set_stream_user_data(pointer, id, Unmanaged.passUnretained(stream).toOpaque())
   }
 
@@ -227,7 +230,7 @@ package final class HTTP2Session {
   func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     guard !stream.isClosed else { return }
     stream.close()
-    streams[stream.id] = nil
+    remove(stream)
     if stream.handler?.isBusy == true { busyClosedStreams += 1 }
     if stream.isAnnounced { events.append(.closed(stream, code)) }
   }
@@ -257,6 +260,18 @@ package final class HTTP2Session {
   func moveBody(_ length: Int, of stream: HTTP2Stream, behind header: UnsafePointer<UInt8>) {
     output.writeBytes(UnsafeRawBufferPointer(start: header, count: Self.frameHeaderLength))
     stream.moveBody(length, to: &output)
+  }
+
+  private func add(_ stream: HTTP2Stream) {
+    stream.index = streams.count
+    streams.append(stream)
+  }
+
+  private func remove(_ stream: HTTP2Stream) {
+    let last = streams.removeLast()
+    guard last !== stream else { return }
+    streams[stream.index] = last
+    last.index = stream.index
   }
 
   private func chargeReset() {

@@ -9,15 +9,16 @@ package final class HTTP2Stream {
   package let id: Int32
 
   /// Who is told what arrives; whoever learns of the stream first sets it.
-  package var handler: (any HTTP2StreamHandler)?
+  // Exclusive access is not checked at run time for what every frame touches, for the reason that HTTP2Session gives.
+  @exclusivity(unchecked) package var handler: (any HTTP2StreamHandler)?
 
   /// The peer can no longer blame or be blamed: it got an answer, or all that it sent was dealt with.
   ///
   /// Resets before this are counted against the connection's `ResetBudget`.
-  package internal(set) var isAnswered = false
+  @exclusivity(unchecked) package internal(set) var isAnswered = false
 
   /// Nothing more can be sent or received.
-  package private(set) var isClosed = false
+  @exclusivity(unchecked) package private(set) var isClosed = false
 
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
@@ -25,8 +26,9 @@ package final class HTTP2Stream {
   var isAnnounced = false
   /// The peer has ended its side.
   var isRemoteEnded = false
+  /// Where the session's list of streams has this one.
+  var index = 0
 
-  // Unchecked for the reason that HTTP2Session gives.
   @exclusivity(unchecked) private var outbound: ByteBuffer
   @exclusivity(unchecked) private var trailers: Trailers?
   @exclusivity(unchecked) private var isDeferred = false

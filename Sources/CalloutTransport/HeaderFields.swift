@@ -126,6 +126,14 @@ extension HeaderFields: ExpressibleByDictionaryLiteral, CustomStringConvertible 
 
 extension StaticString {
   package func matches(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    utf8CodeUnitCount == bytes.count && memcmp(utf8Start, bytes.baseAddress ?? utf8Start, bytes.count) == 0
+    UnsafeRawBufferPointer(bytes).isEqual(to: UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount))
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  package func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    guard let start = baseAddress, let other = other.baseAddress else { return true }
+    return memcmp(start, other, count) == 0
   }
 }

@@ -33,10 +33,8 @@ public struct HeaderMutation: Sendable, Hashable {
   public init(
     set: KeyValuePairs<String, String> = [:], append: KeyValuePairs<String, String> = [:], remove: [String] = []
   ) {
-    settings = []
-    settings.reserveCapacity(set.count + append.count)
+    settings = set.map { Setting(name: $0, value: .string($1), action: .overwrite) }
     removals = remove
-    for (name, value) in set { self.set(name, value) }
     for (name, value) in append { self.append(name, value) }
   }
 

@@ -48,8 +48,7 @@ public struct ProcessingRequest: Sendable {
     let attributeFields: [UInt8]
     let joined: [UInt8]?
 
-    init?(_ scan: Scan) {
-      guard !scan.metadataFields.isEmpty || !scan.attributeFields.isEmpty || scan.joined != nil else { return nil }
+    init(_ scan: Scan) {
       metadataFields = scan.metadataFields
       attributeFields = scan.attributeFields
       joined = scan.joined
@@ -75,7 +74,7 @@ public struct ProcessingRequest: Sendable {
     observabilityMode = scan.observabilityMode
     protocolConfiguration = scan.protocolConfiguration
     contentRange = scan.content
-    extras = Extras(scan)
+    extras = scan.hasExtras ? Extras(scan) : nil
   }
 
   private var content: ByteBuffer {
@@ -111,6 +110,8 @@ extension ProcessingRequest {
     var protocolConfiguration: ProtocolConfiguration?
     var metadataFields: [UInt8] = []
     var attributeFields: [UInt8] = []
+
+    var hasExtras: Bool { !metadataFields.isEmpty || !attributeFields.isEmpty || joined != nil }
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) throws(CalloutError) {
       var reader = ProtobufReader(bytes)

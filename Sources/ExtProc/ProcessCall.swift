@@ -21,21 +21,23 @@ final class ProcessService: Sendable {
 /// One ext_proc stream: takes the proxy's messages one at a time to the callout and its answers back.
 ///
 /// Confined to the event loop of its connection.
-final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Sendable {
+final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   // Unchecked: touched on the event loop only; what runs elsewhere is the hook, which gets the context alone while
   // the call is paused.
 
   private let call: ServerCall
   private let service: ProcessService
   private let context: CalloutContext
-  private var state = ProcessingState()
-  private var current: ProcessingRequest?
-  private var running: Task<Void, Never>?
-  private var isRunning = false
+  // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
+  @exclusivity(unchecked) private var state = ProcessingState()
+  @exclusivity(unchecked) private var current: ProcessingRequest?
+  @exclusivity(unchecked) private var running: Task<Void, Never>?
+  @exclusivity(unchecked) private var isRunning = false
   private var hasReceivedEnd = false
   private var failure: (any Error)?
   private var isShuttingDown = false
   private var ending: CallEnding?
+  private var wasInterrupted = false
 
   init(call: ServerCall, service: ProcessService) {
     self.call = call
@@ -77,6 +79,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
 
   func callEnded(_ ending: CallEnding) {
     self.ending = ending
+    wasInterrupted = isRunning
     if isRunning { running?.cancel() } else { streamEnded() }
   }
 
@@ -93,7 +96,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
   }
 
   /// Answers the request in hand, on the event loop.
-  func run() async {
+  override func run() async {
     guard let request = current.take() else { return }
     do {
       let response = try await service.server.process(request, context: context)
@@ -169,7 +172,7 @@ final class ProcessCall: ServerCallHandler, EventLoopTasks.Work, @unchecked Send
     case .finished(let status) where status.code == .deadlineExceeded: return .deadlineExceeded
     case .finished(let status) where status != .ok: return .failed(status)
     case .finished, nil: return .completed
-    case .reset: return call.isAnswered ? .completed : .cancelled
+    case .reset: return call.isAnswered && !wasInterrupted ? .completed : .cancelled
     }
   }
 }
@@ -178,7 +181,8 @@ extension GRPCStatus {
   /// The status that ends a stream whose callout failed: the one it threw, or one that says whose fault it was.
   fileprivate init(callout error: any Error) {
     switch error {
-    case let error as CalloutError: self.init(.internal, error.message)
+    case let error as CalloutError:
+      self.init(error.code == .malformedRequest ? .invalidArgument : .internal, error.message)
     default: self.init(error)
     }
   }
