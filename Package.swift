@@ -15,7 +15,6 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -42,7 +41,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -65,7 +63,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "CalloutGRPC",
-      dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, protobuf, logging, metrics],
+      dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: strict),
     .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
@@ -96,10 +94,13 @@ let package = Package(
     // Tests mirror the sources.
     .testTarget(
       name: "CalloutTransportTests",
-      dependencies: ["CalloutTransport", nioCore, nioPosix, .product(name: "NIOEmbedded", package: "swift-nio")],
+      dependencies: [
+        "CalloutTransport", "COpenSSL", nioCore, nioPosix, .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
-      name: "CalloutGRPCTests", dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf],
+      name: "CalloutGRPCTests",
+      dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(
       name: "CalloutsTests",

@@ -57,9 +57,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, user in
-      let frame = frame!
-      let stream = HTTP2Callbacks.stream(session, frame.pointee.hd.stream_id)
-      HTTP2Callbacks.withSession(user) { $0.received(frame, on: stream) }
+      HTTP2Callbacks.withSession(user) { $0.received(frame!) }
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, code, user in
@@ -77,9 +75,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, user in
-      let frame = frame!
-      let stream = frame.pointee.hd.endsStream ? HTTP2Callbacks.stream(session, frame.pointee.hd.stream_id) : nil
-      HTTP2Callbacks.withSession(user) { $0.sent(frame, endOf: stream) }
+      HTTP2Callbacks.withSession(user) { $0.sent(frame!) }
       return 0
     }
   }
@@ -89,7 +85,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
     withStream(source!.pointee.ptr) { $0.offerBody(limit: limit, flags: flags!) }
   }
 
-  private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
+  fileprivate static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
     guard id != 0, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
     return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
   }
@@ -115,15 +111,15 @@ extension HTTP2Session {
     if frame.headers.cat == NGHTTP2_HCAT_REQUEST { peerOpenedStream(frame.hd.stream_id) }
   }
 
-  fileprivate func received(_ frame: UnsafePointer<nghttp2_frame>, on stream: HTTP2Stream?) {
+  fileprivate func received(_ frame: UnsafePointer<nghttp2_frame>) {
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_DATA.rawValue:
-      if let stream, frame.pointee.hd.endsStream { ended(stream) }
+      if frame.pointee.hd.endsStream, let stream = stream(of: frame) { ended(stream) }
     case NGHTTP2_HEADERS.rawValue:
-      guard let stream else { return }
+      guard let stream = stream(of: frame) else { return }
       headersEnded(on: stream)
       if frame.pointee.hd.endsStream { ended(stream) }
-    case NGHTTP2_RST_STREAM.rawValue: resetReceived(on: stream)
+    case NGHTTP2_RST_STREAM.rawValue: resetReceived(on: stream(of: frame))
     case NGHTTP2_SETTINGS.rawValue: isEstablished = true
     case NGHTTP2_PING.rawValue:
       if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAcknowledged() }
@@ -134,14 +130,18 @@ extension HTTP2Session {
     }
   }
 
-  fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>, endOf stream: HTTP2Stream?) {
+  fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
-      if let stream { sentEnd(of: stream) }
+      if frame.pointee.hd.endsStream, let stream = stream(of: frame) { sentEnd(of: stream) }
     case NGHTTP2_RST_STREAM.rawValue: resetSent(HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code))
     case NGHTTP2_GOAWAY.rawValue: goAwaySent(HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code))
     default: break
     }
+  }
+
+  private func stream(of frame: UnsafePointer<nghttp2_frame>) -> HTTP2Stream? {
+    HTTP2Callbacks.stream(pointer, frame.pointee.hd.stream_id)
   }
 }
 

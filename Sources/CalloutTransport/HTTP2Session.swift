@@ -40,6 +40,8 @@ package final class HTTP2Session {
   private var busyClosedStreams = 0
   private var isTerminated = false
   @exclusivity(unchecked) private var input = ByteBuffer()
+  /// Where `input` lies in memory, valid while `receive` runs.
+  @exclusivity(unchecked) private var inputStart: UnsafeRawPointer?
   /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
   @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 1_024)
   private var incomingFieldsAreTooLarge = false
@@ -73,7 +75,8 @@ package final class HTTP2Session {
     input = bytes
     defer { input = ByteBuffer() }
     let taken = bytes.withUnsafeReadableBytes { bytes in
-      nghttp2_session_mem_recv(pointer, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+      inputStart = bytes.baseAddress
+      return nghttp2_session_mem_recv(pointer, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
     }
     guard taken >= 0 else { throw HTTP2Error(receiveFailure: Int32(taken)) }
   }
@@ -212,7 +215,8 @@ package final class HTTP2Session {
   }
 
   func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {
-    let offset = input.withUnsafeReadableBytes { bytes.baseAddress! - $0.bindMemory(to: UInt8.self).baseAddress! }
+    // The library hands on a part of what it was given, so the bytes need not be copied.
+    let offset = inputStart.map { UnsafeRawPointer(bytes.baseAddress!) - $0 } ?? -1
     let slice = input.getSlice(at: input.readerIndex + offset, length: bytes.count)
     events.append(.data(stream, slice ?? ByteBuffer(bytes: bytes)))
   }
