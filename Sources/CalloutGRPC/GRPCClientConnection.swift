@@ -59,6 +59,8 @@ final class GRPCClientConnection: HTTP2ConnectionObserver {
 
   func streamOpened(_ stream: HTTP2Stream, on connection: HTTP2ConnectionHandler) -> (any HTTP2StreamHandler)? { nil }
 
+  func eventsDispatched() {}
+
   func connectionGoingAway(_ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32) {
     isGoingAway = true
   }

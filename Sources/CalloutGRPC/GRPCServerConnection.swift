@@ -72,6 +72,8 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     ServerCall(stream: stream, connection: self)
   }
 
+  package func eventsDispatched() { tasks.runReady() }
+
   package func connectionGoingAway(
     _ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32
   ) {

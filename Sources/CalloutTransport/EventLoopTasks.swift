@@ -4,41 +4,48 @@ package import NIOCore
 /// Work that can be given to `EventLoopTasks`. A class, for a protocol would put one more async function in between;
 /// `open`, for only that can be subclassed by another module of the package.
 open class EventLoopWork {
+  /// The task that has the work in hand, while it does.
+  package fileprivate(set) var task: Task<Void, Never>?
+
   public init() {}
 
   /// Does the work; called on the event loop, and back on it after each wait.
   open func run() async {}
 }
 
-/// Runs asynchronous work on an event loop: at once, up to where it first waits for something, and then again on the
-/// loop when that is there.
+/// Runs asynchronous work on an event loop: each piece up to where it first waits for something, and then again on
+/// the loop when that is there.
 ///
-/// Most work never waits, and making a task for each piece would cost more than the work. So a task that is done with
-/// its piece waits for the next one, and only work that is begun while others wait gets a task of its own.
-/// Confined to the event loop, but for `enqueue`.
+/// Most work never waits, and making a task for each piece would cost more than the work. So one task does whatever
+/// is ready, piece after piece, and then waits for more; only when a piece waits does another task take over the
+/// rest. Confined to the event loop, but for `enqueue`.
 package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
   // Unchecked: `enqueue` comes from any thread and looks at the rest only on the event loop.
 
   private let eventLoop: any EventLoop
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
+  @exclusivity(unchecked) private var ready: [EventLoopWork] = []
+  @exclusivity(unchecked) private var nextReady = 0
   @exclusivity(unchecked) private var idle: [Worker] = []
   @exclusivity(unchecked) private var isResuming = false
   private var isStopped = false
 
   package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-  /// Begins a piece of work, and returns the task that has it in hand if it waits for something.
-  package func begin(_ work: EventLoopWork) -> Task<Void, Never>? {
-    let worker = idle.popLast() ?? Worker()
-    worker.work = work
-    if let continuation = worker.continuation {
+  /// Has a piece of work done by the next `runReady()`, or by a task that is at work now.
+  package func add(_ work: EventLoopWork) { ready.append(work) }
+
+  /// Does all work that is ready, as far as it need not wait.
+  package func runReady() {
+    while nextReady < ready.count {
+      guard let worker = idle.popLast(), let continuation = worker.continuation else {
+        start(Worker())
+        continue
+      }
       worker.continuation = nil
       isResuming = true
       continuation.resume()
-    } else {
-      worker.task = Task.immediate(executorPreference: self) { await self.run(worker) }
     }
-    return worker.work == nil ? nil : worker.task
   }
 
   /// Ends the tasks that wait for work; those at work end when they are done.
@@ -51,7 +58,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     if eventLoop.inEventLoop, isResuming {
-      // `begin` has just resumed an idle task on this very thread: let it run here and now.
+      // `runReady` has just resumed an idle task on this very thread: let it run here and now.
       isResuming = false
       job.runSynchronously(on: asUnownedTaskExecutor())
     } else {
@@ -61,22 +68,49 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
 
   private final class Worker: @unchecked Sendable {
     // Unchecked: touched on the event loop only.
-    @exclusivity(unchecked) var work: (EventLoopWork)?
     @exclusivity(unchecked) var continuation: UnsafeContinuation<Void, Never>?
-    var task: Task<Void, Never>?
+    @exclusivity(unchecked) var task: Task<Void, Never>?
+    @exclusivity(unchecked) var work: EventLoopWork?
+  }
+
+  private func start(_ worker: Worker) {
+    let task = Task.immediate(executorPreference: self) { await self.run(worker) }
+    // The first piece of work has already begun, and perhaps it waits.
+    worker.task = task
+    worker.work?.task = task
   }
 
   private func run(_ worker: Worker) async {
-    while let work = worker.work {
-      await work.run()
-      worker.work = nil
-      // A task that was cancelled stays so: it is of no use for other work.
-      guard !isStopped, !Task.isCancelled, idle.count < Self.maxIdle else { return }
+    while true {
+      while let work = takeReady() {
+        worker.work = work
+        work.task = worker.task
+        await work.run()
+        work.task = nil
+        worker.work = nil
+        // A task that was cancelled stays so: it is of no use for other work.
+        if Task.isCancelled { return runReadyElsewhere() }
+      }
+      guard !isStopped, idle.count < Self.maxIdle else { return }
       await withUnsafeContinuation { continuation in
         worker.continuation = continuation
         idle.append(worker)
       }
     }
+  }
+
+  private func takeReady() -> EventLoopWork? {
+    guard nextReady < ready.count else {
+      ready.removeAll(keepingCapacity: true)
+      nextReady = 0
+      return nil
+    }
+    defer { nextReady += 1 }
+    return ready[nextReady]
+  }
+
+  private func runReadyElsewhere() {
+    eventLoop.execute { self.runReady() }
   }
 
   /// Tasks kept waiting: one is enough while no work waits, and each takes about a KiB.

@@ -172,6 +172,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
       case .terminated(let code): observer.connectionTerminated(code)
       }
     }
+    observer.eventsDispatched()
     if session.isEstablished, let timeout = prefaceTimeout {
       timeout.cancel()
       prefaceTimeout = nil
@@ -230,6 +231,8 @@ package protocol HTTP2ConnectionObserver: AnyObject {
   func connectionOpened(_ connection: HTTP2ConnectionHandler)
   /// A peer opened a stream; the returned handler is told what arrives on it.
   func streamOpened(_ stream: HTTP2Stream, on connection: HTTP2ConnectionHandler) -> (any HTTP2StreamHandler)?
+  /// Every event so far was handed on: the time to do what they asked for.
+  func eventsDispatched()
   /// The peer announced that it ends the connection.
   func connectionGoingAway(_ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32)
   /// We end the connection with GOAWAY and this code.

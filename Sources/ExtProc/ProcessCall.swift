@@ -31,7 +31,8 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
   @exclusivity(unchecked) private var state = ProcessingState()
   @exclusivity(unchecked) private var current: ProcessingRequest?
-  @exclusivity(unchecked) private var running: Task<Void, Never>?
+  /// The task of a hook that runs on the shared thread pool.
+  @exclusivity(unchecked) private var elsewhere: Task<Void, Never>?
   @exclusivity(unchecked) private var isRunning = false
   private var hasReceivedEnd = false
   private var failure: (any Error)?
@@ -80,7 +81,9 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   func callEnded(_ ending: CallEnding) {
     self.ending = ending
     wasInterrupted = isRunning
-    if isRunning { running?.cancel() } else { streamEnded() }
+    guard isRunning else { return streamEnded() }
+    task?.cancel()
+    elsewhere?.cancel()
   }
 
   // MARK: Hooks
@@ -90,14 +93,16 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
     current = request
     call.pause()
     switch service.configuration.hookExecutor {
-    case .eventLoop: running = call.connection.tasks.begin(self)
-    case .concurrent: running = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
+    case .eventLoop: call.connection.tasks.add(self)
+    case .concurrent: elsewhere = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
     }
   }
 
   /// Answers the request in hand, on the event loop.
   override func run() async {
     guard let request = current.take() else { return }
+    // The stream may have ended before its turn came.
+    guard ending == nil else { return hookEnded(request) {} }
     do {
       let response = try await service.server.process(request, context: context)
       hookEnded(request) { try send(response, to: request) }
@@ -120,7 +125,7 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
 
   private func hookEnded(_ request: ProcessingRequest, _ send: () throws -> Void) {
     isRunning = false
-    running = nil
+    elsewhere = nil
     if ending == nil {
       do {
         try send()

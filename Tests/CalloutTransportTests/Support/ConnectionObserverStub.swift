@@ -19,6 +19,7 @@ final class ConnectionObserverStub: HTTP2ConnectionObserver {
     log.append("goAway \(code)")
   }
 
+  func eventsDispatched() {}
   func connectionTerminated(_ code: HTTP2ErrorCode) { log.append("terminated \(code)") }
 
   func connectionFailed(_ error: any Error) {
