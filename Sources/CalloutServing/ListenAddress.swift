@@ -27,10 +27,13 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
       self.init(.unix(path: path))
       return
     }
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+    guard let colon = text.lastIndex(of: ":") else { return nil }
+    let digits = text[text.index(after: colon)...]
+    guard digits.allSatisfy(\.isNumber), let port = UInt16(digits) else { return nil }
     var host = String(text[..<colon])
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = String(host.dropFirst().dropLast())
+      guard !host.isEmpty else { return nil }
     } else if host.contains(":") {
       return nil
     }

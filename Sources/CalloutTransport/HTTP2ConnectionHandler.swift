@@ -153,11 +153,11 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     while let event = session.nextEvent() {
       switch consume event {
       case .headers(let stream, let fields):
-        guard !stream.isClosed else { continue }
+        guard !isAbandoned(stream) else { continue }
         if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
         stream.handler?.receiveHeaders(fields)
       case .data(let stream, let data):
-        guard !stream.isClosed else {
+        guard !isAbandoned(stream) else {
           stream.consumed(data.readableBytes)
           continue
         }
@@ -178,6 +178,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
       prefaceTimeout = nil
     }
   }
+
+  /// A client that has reset its stream wants no work done for it any more. (A server's closed stream is one that it
+  /// has ended: there what came before the end counts.)
+  private func isAbandoned(_ stream: HTTP2Stream) -> Bool { stream.isClosed && session.role == .server }
 
   private func flush() {
     guard isStarted, let context, context.channel.isActive else { return }
