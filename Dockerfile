@@ -27,7 +27,7 @@ RUN swift build --configuration release --static-swift-stdlib --product "$run_mo
 FROM ${runtime_image}
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-       ca-certificates libnghttp2-14 libssl3 zlib1g \
+       ca-certificates libnghttp2-14 libssl3 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/callout-server /usr/local/bin/callout-server
 # A number, for orchestrators that want to see that it is not root's.
