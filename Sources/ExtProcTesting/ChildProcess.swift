@@ -21,7 +21,7 @@ package final class ChildProcess: Sendable {
   /// Starts a program; its standard output and its standard error are read as one.
   package init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     let process = Process()
-    let output = Pipe()
+    let output = Self.makePipe()
     process.executableURL = URL(filePath: executable)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -36,7 +36,7 @@ package final class ChildProcess: Sendable {
       early.withLock { $0 = status }
       started.withLock { $0 }?.change { $0.exitStatus = status }
     }
-    try process.run()
+    try Self.starting.withLock { _ in try process.run() }
     pid = process.processIdentifier
     started.withLock { $0 = self }
     if let status = early.withLock({ $0 }) { change { $0.exitStatus = status } }
@@ -47,6 +47,20 @@ package final class ChildProcess: Sendable {
         state.output += data
         state.isOutputEnded = data.isEmpty
       }
+    }
+  }
+
+  // A program that is started while another's pipe is open would inherit it and keep it open, so that the other's
+  // output would not end with it.
+  private static let starting = Mutex(())
+
+  private static func makePipe() -> Pipe {
+    starting.withLock { _ in
+      let pipe = Pipe()
+      for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+        _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+      }
+      return pipe
     }
   }
 

@@ -21,7 +21,8 @@ public final class HTTPConnection: Sendable {
   public static func connect(to address: ListenAddress, trusting roots: [UInt8]? = nil) async throws -> HTTPConnection {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let context = try roots.map { try TLSContext(trustRoots: $0, protocols: ["http/1.1"]) }
-    let channel = try await ClientBootstrap(group: loop).channelInitializer { channel in
+    let established = loop.makePromise(of: NIOLoopBound<ExchangeHandler>.self)
+    let bootstrap = ClientBootstrap(group: loop).channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
         if let context {
           try channel.pipeline.syncOperations.addHandler(
@@ -29,13 +30,16 @@ public final class HTTPConnection: Sendable {
               session: TLSSession(context, role: .client(serverName: "localhost")), handshakeTimeout: .seconds(10)))
         }
         try channel.pipeline.syncOperations.addHTTPClientHandlers()
-        try channel.pipeline.syncOperations.addHandler(ExchangeHandler())
+        try channel.pipeline.syncOperations.addHandler(ExchangeHandler(established))
       }
-    }.connect(to: address.resolve()).get()
-    let exchange = try await channel.eventLoop.submit {
-      NIOLoopBound(try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self), eventLoop: loop)
-    }.get()
-    return HTTPConnection(channel: channel, exchange: exchange)
+    }
+    do {
+      let channel = try await bootstrap.connect(to: address.resolve()).get()
+      return HTTPConnection(channel: channel, exchange: try await established.futureResult.get())
+    } catch {
+      established.fail(error)
+      throw error
+    }
   }
 
   /// Sends a request and returns its response; throws when the connection fails or closes before that.
@@ -61,16 +65,25 @@ private final class ExchangeHandler: ChannelInboundHandler, RemovableChannelHand
   typealias InboundIn = HTTPClientResponsePart
   typealias OutboundOut = HTTPClientRequestPart
 
+  /// Kept when the connection can be used, after the TLS handshake if there is one.
+  private let established: EventLoopPromise<NIOLoopBound<ExchangeHandler>>
   private var context: ChannelHandlerContext?
   private var promise: EventLoopPromise<HTTPResponse>?
   private var response = HTTPResponse()
 
+  init(_ established: EventLoopPromise<NIOLoopBound<ExchangeHandler>>) { self.established = established }
+
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
+  func channelActive(context: ChannelHandlerContext) {
+    established.succeed(NIOLoopBound(self, eventLoop: context.eventLoop))
+    context.fireChannelActive()
+  }
+
   func send(_ request: HTTPRequest) -> EventLoopFuture<HTTPResponse> {
     guard let context, context.channel.isActive, promise == nil else {
-      return MultiThreadedEventLoopGroup.singleton.next().makeFailedFuture(HTTPConnection.ClosedEarly())
+      return established.futureResult.eventLoop.makeFailedFuture(HTTPConnection.ClosedEarly())
     }
     let promise = context.eventLoop.makePromise(of: HTTPResponse.self)
     self.promise = promise
@@ -116,6 +129,7 @@ private final class ExchangeHandler: ChannelInboundHandler, RemovableChannelHand
   }
 
   private func fail(_ error: any Error) {
+    established.fail(error)
     promise?.fail(error)
     promise = nil
   }

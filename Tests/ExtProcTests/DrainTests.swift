@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import CalloutGRPC
+import ExtProcTesting
+import Foundation
+import Testing
+
+@Suite("A program drains when it is told to stop", .timeLimit(.minutes(1)))
+struct DrainTests {
+  @Test(
+    "SIGTERM and SIGINT turn readiness, refuse new streams, let running ones finish, and exit 0",
+    arguments: [SIGTERM, SIGINT])
+  func drain(signal: Int32) async throws {
+    let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "1", "--grace-period", "30")
+    let probe = try await HTTPConnection.connect(to: health)
+    let client = try await CalloutClient.connect(to: plaintext)
+    let running = try await client.stream()
+    _ = try await running.reply(to: .requestHeaders([":path": "/"]))
+    #expect(try await probe.get("/ready").status == 200)
+
+    process.send(signal: signal)
+    while try await probe.get("/ready").status != 503 {}
+    #expect(try await probe.get("/live").status == 200)
+    let late = try await CalloutClient.connect(to: plaintext)
+    _ = try await late.stream().reply(to: .requestHeaders([":path": "/"]))
+    await late.close()
+
+    // Until the GOAWAY there are new streams, after it none.
+    while let stream = try? await client.stream() {
+      guard (try? await stream.reply(to: .requestHeaders([":path": "/"]))) != nil else { break }
+      stream.halfClose()
+    }
+    await #expect(throws: (any Error).self) { try await CalloutClient.connect(to: plaintext) }
+    let reply = try await running.reply(to: .responseHeaders([":status": "200"]))
+    #expect(reply.responseHeaders.response.headerMutation.setHeaders.count == 1)
+    running.halfClose()
+    #expect(await running.status == .ok)
+    #expect(await process.exitStatus == 0, "\(process.output)")
+  }
+
+  @Test("what is left after the grace period is ended with OK")
+  func gracePeriod() async throws {
+    let (process, plaintext, _) = try await ExampleProcess.serve("--drain-delay", "0", "--grace-period", "0.2")
+    let stream = try await CalloutClient.connect(to: plaintext).stream()
+    _ = try await stream.reply(to: .requestHeaders([":path": "/"]))
+    process.send(signal: SIGTERM)
+    #expect(await stream.status == .ok)
+    #expect(await process.exitStatus == 0, "\(process.output)")
+  }
+
+  @Test("a second signal ends the program at once", arguments: [SIGTERM, SIGINT])
+  func secondSignal(signal: Int32) async throws {
+    let (process, plaintext, _) = try await ExampleProcess.serve("--drain-delay", "3600", "--grace-period", "3600")
+    let stream = try await CalloutClient.connect(to: plaintext).stream()
+    _ = try await stream.reply(to: .requestHeaders([":path": "/"]))
+    process.send(signal: SIGTERM)
+    try await process.waitForOutput { $0.contains("draining") ? () : nil }
+    process.send(signal: signal)
+    #expect(await process.exitStatus == 128 + signal)
+  }
+}
