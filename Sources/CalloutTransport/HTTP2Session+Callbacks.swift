@@ -78,6 +78,14 @@ struct HTTP2Callbacks: @unchecked Sendable {
       HTTP2Callbacks.withSession(user) { $0.sent(frame!) }
       return 0
     }
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { session, frame, error, _ in
+      // An answer's header section too large to be sent would leave the peer waiting for it for ever.
+      let frame = frame!.pointee
+      if error == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue, frame.headers.cat != NGHTTP2_HCAT_REQUEST {
+        HTTP2Callbacks.stream(session, frame.hd.stream_id)?.reset(.internalError)
+      }
+      return 0
+    }
   }
 
   /// Tells nghttp2 how much of a stream's body can go out; the bytes themselves follow in `moveBody`.

@@ -240,8 +240,10 @@ package final class HTTP2Session {
   }
 
   /// Charges a reset to the peer unless the stream it ends had been answered.
+  ///
+  /// Where there is no stream, its end and the reset crossed on the way, or a reset of ours is charged instead.
   func resetReceived(on stream: HTTP2Stream?) {
-    if role == .server, stream?.isAnswered != true { chargeReset() }
+    if role == .server, let stream, !stream.isAnswered { chargeReset() }
   }
 
   /// Charges a reset of ours to the peer, which provoked it; ending an answered stream early is our own doing.

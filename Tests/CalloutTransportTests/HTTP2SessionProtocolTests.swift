@@ -109,8 +109,11 @@ struct HTTP2SessionProtocolTests {
       Violation(
         "another stream within a header block", .protocolError, .headers(1, endHeaders: false),
         .continuation(3, [], endHeaders: true)),
-      Violation("a promise from a client", .protocolError, .headers(1), Frame(type: 5, flags: 4, stream: 1, payload: [0, 0, 0, 2])),
-      Violation("more padding than payload", .protocolError, .headers(1), Frame(type: 0, flags: 8, stream: 1, payload: [9, 1])),
+      Violation(
+        "a promise from a client", .protocolError, .headers(1),
+        Frame(type: 5, flags: 4, stream: 1, payload: [0, 0, 0, 2])),
+      Violation(
+        "more padding than payload", .protocolError, .headers(1), Frame(type: 0, flags: 8, stream: 1, payload: [9, 1])),
       Violation("a window of the connection over 2^31-1", .flowControlError, .windowUpdate(0, by: 0x7FFF_FFFF)),
       Violation("no increment of the connection's window", .protocolError, .windowUpdate(0, by: 0)),
       Violation("a header with index 0", .compressionError, .headers(1, blockWithBadIndex)),

@@ -67,8 +67,9 @@ struct HTTP2SessionShutdownTests {
     _ = try pair.client.session.openStream(.request)
     _ = try pair.client.takeOutput()
     try pair.client.receive(goAway)
-    #expect(pair.client.log == ["closed 1 REFUSED_STREAM", "goAway NO_ERROR 0"]
-      || pair.client.log == ["goAway NO_ERROR 0", "closed 1 REFUSED_STREAM"])
+    #expect(
+      pair.client.log == ["closed 1 REFUSED_STREAM", "goAway NO_ERROR 0"]
+        || pair.client.log == ["goAway NO_ERROR 0", "closed 1 REFUSED_STREAM"])
   }
 
   @Test("a stream opened after the peer's GOAWAY is closed, not forgotten")

@@ -25,7 +25,8 @@ struct HTTP2SessionTests {
     answer.write { $0.writeString("answer") }
     answer.end(trailers: ["grpc-status": "0", "grpc-message": ""])
     try pair.exchange()
-    #expect(pair.client.record(1).sections.map(\.pairs) == [[":status: 200", "y: 3"], ["grpc-status: 0", "grpc-message: "]])
+    #expect(
+      pair.client.record(1).sections.map(\.pairs) == [[":status: 200", "y: 3"], ["grpc-status: 0", "grpc-message: "]])
     #expect(pair.client.record(1).data == ByteBuffer(string: "answer"))
     #expect(pair.client.log == ["headers 1", "data 1 6", "headers 1", "end 1", "closed 1 NO_ERROR"])
     #expect(pair.server.log == ["headers 1", "data 1 8", "end 1", "closed 1 NO_ERROR"])

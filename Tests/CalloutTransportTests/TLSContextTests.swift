@@ -54,7 +54,8 @@ struct TLSContextTests {
     var identity = try TLSIdentity.selfSigned()
     let text = Array("subject: localhost\n\n".utf8)
     let trust = text + identity.certificateChain + text
-    identity.certificateChain = text + identity.certificateChain + text + (try TLSIdentity.selfSigned().certificateChain)
+    identity.certificateChain =
+      text + identity.certificateChain + text + (try TLSIdentity.selfSigned().certificateChain)
     identity.privateKey = text + identity.privateKey
     let pair = try TLSPair(identity: identity, trust: trust)
     #expect(pair.handshake().client == nil)

@@ -140,7 +140,9 @@ struct TLSSessionTests {
     #expect(error?.code == .connectionFailed)
   }
 
-  @Test("bytes that are no TLS fail the handshake", arguments: ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"])
+  @Test(
+    "bytes that are no TLS fail the handshake",
+    arguments: ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"])
   func plaintext(text: String) throws {
     let server = TLSSession(try TLSContext(serverIdentity: identity, protocols: ["h2"]), role: .server)
     server.receive(ByteBuffer(string: text))
@@ -148,7 +150,9 @@ struct TLSSessionTests {
     #expect(error?.code == .handshakeFailed)
   }
 
-  @Test("a self-signed certificate is trusted by its own PEM, under each of its names", arguments: ["localhost", "127.0.0.1", "::1"])
+  @Test(
+    "a self-signed certificate is trusted by its own PEM, under each of its names",
+    arguments: ["localhost", "127.0.0.1", "::1"])
   func selfSigned(name: String) throws {
     let pair = try TLSPair(identity: identity, serverName: name)
     let failures = pair.handshake()
