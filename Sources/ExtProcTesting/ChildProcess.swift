@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 import Synchronization
 
 /// A program that a test runs, with what it prints and how it ends. Safe to use from any thread.
@@ -11,57 +18,64 @@ package final class ChildProcess: Sendable {
 
   private struct State {
     var output: [UInt8] = []
-    var isOutputEnded = false
     var exitStatus: Int32?
     var observers: [AsyncStream<Void>.Continuation] = []
 
-    var isOver: Bool { isOutputEnded && exitStatus != nil }
+    var isOver: Bool { exitStatus != nil }
   }
 
   /// Starts a program; its standard output and its standard error are read as one.
   package init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
-    let process = Process()
-    let output = Self.makePipe()
-    process.executableURL = URL(filePath: executable)
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = output
-    let started = Mutex<ChildProcess?>(nil)
-    let early = Mutex<Int32?>(nil)
-    process.terminationHandler = { process in
-      // Reported as a shell does: 128 and the signal.
-      let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-      early.withLock { $0 = status }
-      started.withLock { $0 }?.change { $0.exitStatus = status }
-    }
-    try Self.starting.withLock { _ in try process.run() }
-    pid = process.processIdentifier
-    started.withLock { $0 = self }
-    if let status = early.withLock({ $0 }) { change { $0.exitStatus = status } }
-    output.fileHandleForReading.readabilityHandler = { handle in
-      let data = handle.availableData
-      if data.isEmpty { handle.readabilityHandler = nil }
-      self.change { state in
-        state.output += data
-        state.isOutputEnded = data.isEmpty
-      }
-    }
+    let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let output: Int32
+    (pid, output) = try Self.starting.withLock { _ in try Self.spawn(executable, arguments, environment) }
+    Thread.detachNewThread { self.follow(output) }
   }
 
-  // A program that is started while another's pipe is open would inherit it and keep it open, so that the other's
-  // output would not end with it.
+  /// One at a time: a program that starts between the making of a pipe and its being marked close-on-exec would hold
+  /// the other's output open.
   private static let starting = Mutex(())
 
-  private static func makePipe() -> Pipe {
-    starting.withLock { _ in
-      let pipe = Pipe()
-      for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
-        _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
-      }
-      return pipe
+  private static func spawn(
+    _ executable: String, _ arguments: [String], _ environment: [String: String]
+  ) throws -> (pid: Int32, output: Int32) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw ChildProcessError("no pipe for \(executable): errno \(errno)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { close(ends[1]) }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
+    var argv = ([executable] + arguments).map { strdup($0) } + [nil]
+    var envp = environment.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for string in argv + envp { free(string) } }
+    var pid: pid_t = 0
+    let result = posix_spawn(&pid, executable, &actions, nil, &argv, &envp)
+    guard result == 0 else {
+      close(ends[0])
+      throw ChildProcessError("cannot start \(executable): errno \(result)")
     }
+    return (pid, ends[0])
+  }
+
+  /// Reads all output, then waits for the end.
+  private func follow(_ output: Int32) {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = read(output, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { break }
+      change { $0.output += buffer[..<count] }
+    }
+    close(output)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    // As a shell says it: 128 and the signal.
+    let signal = status & 0x7f
+    change { $0.exitStatus = signal == 0 ? (status >> 8) & 0xff : 128 + signal }
   }
 
   /// What the program has printed so far.
