@@ -21,6 +21,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   /// The channel can carry HTTP/2: connected, and past the TLS handshake if there is one.
   private var isStarted = false
   @exclusivity(unchecked) private var isReading = false
+  @exclusivity(unchecked) private var isFlushing = false
   @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
   private var prefaceTimeout: Scheduled<Void>?
@@ -184,7 +185,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private func isAbandoned(_ stream: HTTP2Stream) -> Bool { stream.isClosed && session.role == .server }
 
   private func flush() {
-    guard isStarted, let context, context.channel.isActive else { return }
+    // A write can make the channel writable again before it returns, which asks for a flush: this one goes on anyway.
+    guard isStarted, !isFlushing, let context, context.channel.isActive else { return }
+    isFlushing = true
+    defer { isFlushing = false }
     do {
       while context.channel.isWritable {
         try session.writeOutput(to: &output, limit: Self.writeSize)
