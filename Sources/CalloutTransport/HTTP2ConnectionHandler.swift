@@ -195,7 +195,8 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         dispatchEvents()
         guard output.readableBytes > 0 else { break }
         context.writeAndFlush(wrapOutboundOut(output), promise: nil)
-        if output.storageCapacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
+        let kept = session.streams.isEmpty ? Self.outputKeptIdle : Self.outputKept
+        if output.storageCapacity > kept { output = ByteBuffer() } else { output.clear() }
       }
     } catch {
       observer.connectionFailed(error)
@@ -218,8 +219,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   /// Bytes of one write: large enough for full frames, small enough that many connections share a loop fairly.
   private static let writeSize = 256 * 1_024
-  /// Output buffer that an idle connection may keep.
-  private static let outputKept = 4_096
+  /// Output buffer that a connection keeps from one turn to the next: what many small answers take together.
+  private static let outputKept = 16_384
+  /// The same while it has no streams, since connections can be many and idle for long.
+  private static let outputKeptIdle = 4_096
 }
 
 extension HTTP2ConnectionHandler: HTTP2SessionDelegate {
