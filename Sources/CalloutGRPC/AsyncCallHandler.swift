@@ -90,6 +90,10 @@ final class AsyncCallHandler: ServerCallHandler {
   private func finish(_ status: GRPCStatus) {
     call.finish(status)
     end(status, finishing: false)
+    // Messages that the function never asked for keep the call paused, and its stream in its place, no longer.
+    guard !waiting.isEmpty else { return }
+    waiting = []
+    call.resume()
   }
 
   private func end(_ status: GRPCStatus, finishing: Bool) {

@@ -128,10 +128,7 @@ final class ClientCall: HTTP2StreamHandler {
   private func deliver() {
     guard let reader else { return }
     do throws(GRPCStatus) {
-      if let framed = try deframer.next() {
-        let message =
-          framed.compressed
-          ? try Gzip.decompress(framed.payload, maxLength: deframer.maxMessageLength) : framed.payload
+      if let message = try nextMessage() {
         self.reader = nil
         reader.resume(returning: message)
         return
@@ -139,11 +136,26 @@ final class ClientCall: HTTP2StreamHandler {
       stream.consumed(uncredited)
       uncredited = 0
       guard let ending else { return }
+      guard ending.status == .ok else { throw ending.status }
+      guard !deframer.isMidMessage else {
+        throw GRPCStatus(.internal, "the answer ended in the middle of a message")
+      }
       self.reader = nil
-      if ending.status == .ok { reader.resume(returning: nil) } else { reader.resume(throwing: ending.status) }
+      reader.resume(returning: nil)
     } catch {
+      self.reader = nil
+      reader.resume(throwing: error)
       cancel(error)
     }
+  }
+
+  private func nextMessage() throws(GRPCStatus) -> ByteBuffer? {
+    guard let framed = try deframer.next() else { return nil }
+    guard framed.compressed else { return framed.payload }
+    guard responseCompression == .gzip else {
+      throw GRPCStatus(.internal, "a compressed message without grpc-encoding")
+    }
+    return try Gzip.decompress(framed.payload, maxLength: deframer.maxMessageLength)
   }
 
   private func statusOfClosed(_ code: HTTP2ErrorCode) -> GRPCCall.Ending {

@@ -16,6 +16,7 @@ package final class ServerCall: HTTP2StreamHandler {
   @exclusivity(unchecked) private var handler: (any ServerCallHandler)?
   @exclusivity(unchecked) private var deframer: MessageDeframer
   private var requestCompression = Compression.identity
+  private var responseCompression = Compression.identity
   private var deadline: Scheduled<Void>?
 
   @exclusivity(unchecked) private var isPaused = false
@@ -58,7 +59,7 @@ package final class ServerCall: HTTP2StreamHandler {
   /// Sends one message; `body` writes its payload, straight into what is sent.
   package func send(_ body: (inout ByteBuffer) throws -> Void) rethrows {
     guard !isOver else { return }
-    switch requestCompression {
+    switch responseCompression {
     case .identity:
       sendHeaders()
       try stream.write { buffer in try buffer.writeGRPCMessage(body) }
@@ -111,6 +112,9 @@ package final class ServerCall: HTTP2StreamHandler {
       let head = connection.head(of: fields)
       let method = try connection.method(for: head)
       requestCompression = try Self.compression(of: head)
+      if requestCompression == .gzip, Compression.accepted(fields["grpc-accept-encoding"] ?? "gzip").contains(.gzip) {
+        responseCompression = .gzip
+      }
       try startDeadline(head)
       handler = method.makeHandler(self)
     } catch {
@@ -217,7 +221,7 @@ package final class ServerCall: HTTP2StreamHandler {
     guard !hasSentHeaders else { return }
     hasSentHeaders = true
     stream.sendHeaders(
-      requestCompression == .gzip ? GRPCFields.gzipResponseHeaders : GRPCFields.responseHeaders)
+      responseCompression == .gzip ? GRPCFields.gzipResponseHeaders : GRPCFields.responseHeaders)
   }
 
   private static func compression(of head: RequestHead) throws(Refusal) -> Compression {

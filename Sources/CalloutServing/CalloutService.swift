@@ -61,7 +61,8 @@ public final class CalloutService: Service {
     try? await group.shutdownGracefully()
   }
 
-  private func serve(_ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: MultiThreadedEventLoopGroup) async throws {
+  private func serve(_ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: MultiThreadedEventLoopGroup) async throws
+  {
     let listeners = try await bind(server, tls, group)
     for service in services { health.set(.serving, for: service.name) }
     health.set(.serving)
@@ -193,7 +194,8 @@ public final class CalloutService: Service {
   // MARK: Drain
 
   private func drain(_ server: GRPCServer, _ listeners: Listeners) async {
-    logger.notice("draining", metadata: ["delay": "\(configuration.drainDelay)", "grace": "\(configuration.gracePeriod)"])
+    logger.notice(
+      "draining", metadata: ["delay": "\(configuration.drainDelay)", "grace": "\(configuration.gracePeriod)"])
     health.setAll(.notServing)
     try? await Task.sleep(for: configuration.drainDelay)
     for listener in [listeners.secure, listeners.plaintext] { try? await listener?.close() }

@@ -77,7 +77,8 @@ package struct ProcessingState: Sendable {
     let state = self[phase.direction]
     guard state.isDuplex else {
       var mutation = reply.headerMutation
-      if case .replace(let bytes) = reply.action, state.needsContentLength(for: body), !mutation.sets("content-length") {
+      if case .replace(let bytes) = reply.action, state.needsContentLength(for: body), !mutation.sets("content-length")
+      {
         mutation.set("content-length", String(bytes.readableBytes))
       }
       return send { reply.write(phase, mutation: mutation, to: &$0) }

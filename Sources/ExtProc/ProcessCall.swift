@@ -148,8 +148,8 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   // MARK: Failure and end
 
   private func fail(_ request: ProcessingRequest, _ error: any Error) {
-    context.logger.error(
-      "callout failed", metadata: ["phase": "\(request.phase.map(String.init(describing:)) ?? "")", "error": "\(error)"])
+    let phase = request.phase.map { "\($0)" } ?? "none"
+    context.logger.error("callout failed", metadata: ["phase": "\(phase)", "error": "\(error)"])
     do throws(CalloutError) {
       switch service.configuration.failurePolicy {
       case .failStream: end(GRPCStatus(callout: error), because: error)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+import Synchronization
 
 #if canImport(Glibc)
   internal import Glibc
 #else
   internal import Darwin
 #endif
-
-import Synchronization
 
 /// A program that a test runs, with what it prints and how it ends. Safe to use from any thread.
 package final class ChildProcess: Sendable {
