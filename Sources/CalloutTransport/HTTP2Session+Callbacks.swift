@@ -69,10 +69,10 @@ struct HTTP2Callbacks: @unchecked Sendable {
 
   private func registerSending(_ callbacks: OpaquePointer) {
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
-      HTTP2Callbacks.withSession(user) { session in
+      let isWritten = HTTP2Callbacks.withSession(user) { session in
         HTTP2Callbacks.withStream(source!.pointee.ptr) { session.moveBody(length, of: $0, behind: header!) }
       }
-      return 0
+      return isWritten ? 0 : NGHTTP2_ERR_WOULDBLOCK.rawValue
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, user in
       HTTP2Callbacks.withSession(user) { $0.sent(frame!) }

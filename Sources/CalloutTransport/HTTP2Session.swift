@@ -46,6 +46,7 @@ package final class HTTP2Session {
   @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 1_024)
   private var incomingFieldsAreTooLarge = false
   @exclusivity(unchecked) private var output = ByteBuffer()
+  private var outputLimit = 0
 
   package init(role: Role, configuration: HTTP2Configuration = HTTP2Configuration()) {
     self.role = role
@@ -85,6 +86,7 @@ package final class HTTP2Session {
   package func writeOutput(to bytes: inout ByteBuffer, limit: Int) throws(HTTP2Error) {
     swap(&bytes, &output)
     defer { swap(&bytes, &output) }
+    outputLimit = limit
     while output.readableBytes < limit {
       var chunk: UnsafePointer<UInt8>?
       let length = nghttp2_session_mem_send(pointer, &chunk)
@@ -263,9 +265,12 @@ package final class HTTP2Session {
 
   func pingAcknowledged() { events.append(.pingAcknowledged) }
 
-  func moveBody(_ length: Int, of stream: HTTP2Stream, behind header: UnsafePointer<UInt8>) {
+  /// Writes a DATA frame; false when there is no room, and the library asks again with the next `writeOutput`.
+  func moveBody(_ length: Int, of stream: HTTP2Stream, behind header: UnsafePointer<UInt8>) -> Bool {
+    guard output.readableBytes < outputLimit else { return false }
     output.writeBytes(UnsafeRawBufferPointer(start: header, count: Self.frameHeaderLength))
     stream.moveBody(length, to: &output)
+    return true
   }
 
   private func add(_ stream: HTTP2Stream) {

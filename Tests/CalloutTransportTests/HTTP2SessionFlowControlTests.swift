@@ -170,8 +170,7 @@ struct HTTP2SessionFlowControlTests {
       try pair.client.receive(output)
       try pair.server.receive(try pair.client.takeOutput())
     }
-    // nghttp2 goes on from one DATA frame to the next by itself, so the limit holds only between other frames.
-    withKnownIssue { #expect(largest < 20_000 + 16_384 + 9) }
+    #expect(largest < 20_000 + 16_384 + 9)
     #expect(total > 200_000)
     #expect(pair.client.record(1).data == ByteBuffer(bytes: bytes(200_000)))
   }

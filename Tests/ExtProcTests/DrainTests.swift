@@ -11,6 +11,7 @@ struct DrainTests {
     arguments: [SIGTERM, SIGINT])
   func drain(signal: Int32) async throws {
     let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "1", "--grace-period", "30")
+    defer { process.send(signal: SIGKILL) }
     let probe = try await HTTPConnection.connect(to: health)
     let client = try await CalloutClient.connect(to: plaintext)
     let running = try await client.stream()
@@ -40,6 +41,7 @@ struct DrainTests {
   @Test("what is left after the grace period is ended with OK")
   func gracePeriod() async throws {
     let (process, plaintext, _) = try await ExampleProcess.serve("--drain-delay", "0", "--grace-period", "0.2")
+    defer { process.send(signal: SIGKILL) }
     let stream = try await CalloutClient.connect(to: plaintext).stream()
     _ = try await stream.reply(to: .requestHeaders([":path": "/"]))
     process.send(signal: SIGTERM)
@@ -50,6 +52,7 @@ struct DrainTests {
   @Test("a second signal ends the program at once", arguments: [SIGTERM, SIGINT])
   func secondSignal(signal: Int32) async throws {
     let (process, plaintext, _) = try await ExampleProcess.serve("--drain-delay", "3600", "--grace-period", "3600")
+    defer { process.send(signal: SIGKILL) }
     let stream = try await CalloutClient.connect(to: plaintext).stream()
     _ = try await stream.reply(to: .requestHeaders([":path": "/"]))
     process.send(signal: SIGTERM)
