@@ -38,16 +38,29 @@ public struct CalloutClient: Sendable {
 
 /// One stream of a `CalloutClient`: what Envoy opens for each HTTP exchange.
 ///
-/// Safe to use from any thread; one task at a time may read the replies.
+/// Safe to use from any thread; one task at a time may read the replies. A task that is cancelled while it waits resets
+/// the stream, so that a test's time limit ends the wait.
 public struct CalloutStream: Sendable {
   /// The gRPC call beneath.
   public let call: GRPCCall
 
   /// Sends a message; waits while the server does not read. Throws the `GRPCStatus` of a stream that is over.
-  public func send(_ message: ProcessingRequestMessage) async throws { try await call.send(message) }
+  public func send(_ message: ProcessingRequestMessage) async throws {
+    try await withTaskCancellationHandler {
+      try await call.send(message)
+    } onCancel: {
+      reset()
+    }
+  }
 
   /// The next reply, or nil where the server ended the stream with OK; throws the `GRPCStatus` of another end.
-  public func next() async throws -> ProcessingResponseMessage? { try await call.next() }
+  public func next() async throws -> ProcessingResponseMessage? {
+    try await withTaskCancellationHandler {
+      try await call.next()
+    } onCancel: {
+      reset()
+    }
+  }
 
   /// Sends a message and returns the next reply; throws the `GRPCStatus` of a stream that ends instead.
   public func reply(to message: ProcessingRequestMessage) async throws -> ProcessingResponseMessage {
@@ -63,5 +76,13 @@ public struct CalloutStream: Sendable {
   public func reset() { call.cancel() }
 
   /// How the stream ended; waits until it has.
-  public var status: GRPCStatus { get async { await call.ending.status } }
+  public var status: GRPCStatus {
+    get async {
+      await withTaskCancellationHandler {
+        await call.ending.status
+      } onCancel: {
+        reset()
+      }
+    }
+  }
 }

@@ -45,7 +45,7 @@ struct CertificateReloadTests {
       _ = try await open.reply(to: .requestHeaders([:]))
       #expect(try await !answers(server, trusting: new))
       try write(new)
-      while try await !answers(server, trusting: new) {}
+      try await until { try await answers(server, trusting: new) }
       #expect(try await !answers(server, trusting: old))
       _ = try await open.reply(to: .responseHeaders([:]))
       #expect(log.entries.filter { $0.message == "certificate reloaded" }.count == 1)
@@ -60,7 +60,11 @@ struct CertificateReloadTests {
     let log = LogRecorder()
     try await withRunningServer(CalloutServer(), configuration: configuration, logger: log.logger) { server in
       try write(TLSIdentity(certificateChain: Array("nonsense".utf8), privateKey: old.privateKey))
-      while log.entries(atLeast: .error).isEmpty { #expect(try await answers(server, trusting: old)) }
+      try await until {
+        let isAnswered = try await answers(server, trusting: old)
+        #expect(isAnswered)
+        return !log.entries(atLeast: .error).isEmpty
+      }
       #expect(try await answers(server, trusting: old))
     }
   }

@@ -10,7 +10,7 @@ struct DrainTests {
     "SIGTERM and SIGINT turn readiness, refuse new streams, let running ones finish, and exit 0",
     arguments: [SIGTERM, SIGINT])
   func drain(signal: Int32) async throws {
-    let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "1", "--grace-period", "30")
+    let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "3", "--grace-period", "30")
     defer { process.send(signal: SIGKILL) }
     let probe = try await HTTPConnection.connect(to: health)
     let client = try await CalloutClient.connect(to: plaintext)
@@ -19,7 +19,7 @@ struct DrainTests {
     #expect(try await probe.get("/ready").status == 200)
 
     process.send(signal: signal)
-    while try await probe.get("/ready").status != 503 {}
+    try await until { try await probe.get("/ready").status == 503 }
     #expect(try await probe.get("/live").status == 200)
     let late = try await CalloutClient.connect(to: plaintext)
     _ = try await late.stream().reply(to: .requestHeaders([":path": "/"]))

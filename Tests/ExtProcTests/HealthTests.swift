@@ -48,12 +48,12 @@ struct HealthTests {
   @Test("/ready is 503 while the server drains, when streams are still taken")
   func draining() async throws {
     var configuration = ServerConfiguration.loopback
-    configuration.drainDelay = .seconds(2)
+    configuration.drainDelay = .seconds(3)
     try await withRunningServer(CalloutServer(), configuration: configuration) { server in
       let probe = try await HTTPConnection.connect(to: server.addresses.healthCheck!)
       let client = try await server.client()
       await server.beginShutdown()
-      while try await probe.get("/ready").status != 503 {}
+      try await until { try await probe.get("/ready").status == 503 }
       #expect(try await probe.get("/live").status == 200)
       #expect(try await client.health("") == .notServing)
       _ = try await client.stream().reply(to: .requestHeaders([:]))
