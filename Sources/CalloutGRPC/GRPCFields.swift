@@ -4,7 +4,7 @@ internal import CalloutTransport
 /// The header sections of gRPC's answers ("gRPC over HTTP/2", Responses).
 enum GRPCFields {
   static let responseHeaders = PreparedFields([
-    ":status": "200", "content-type": "application/grpc", "grpc-accept-encoding": "identity,gzip",
+    ":status": "200", "content-type": "application/grpc",
   ])
   static let gzipResponseHeaders = PreparedFields([
     ":status": "200", "content-type": "application/grpc", "grpc-encoding": "gzip",

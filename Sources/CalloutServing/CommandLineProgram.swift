@@ -31,7 +31,9 @@ package struct CommandLineProgram {
       return try ServerOptions.parse(arguments.map(ServerOptions.spelledInKebabCase))
     } catch {
       if ServerOptions.exitCode(for: error) == .success {
-        print(ServerOptions.fullMessage(for: error))
+        // The first line names the type of the options; here the program stands for it.
+        let help = ServerOptions.fullMessage(for: error).drop { $0 != "\n" }
+        print("USAGE: \(name) [options]\(help)")
         exit(0)
       }
       fail("\(ServerOptions.message(for: error)) (\(name) --help lists the options)")
