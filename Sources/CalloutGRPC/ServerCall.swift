@@ -15,15 +15,15 @@ package final class ServerCall: HTTP2StreamHandler {
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
   @exclusivity(unchecked) private var handler: (any ServerCallHandler)?
   @exclusivity(unchecked) private var deframer: MessageDeframer
-  private var requestCompression = Compression.identity
-  private var responseCompression = Compression.identity
-  private var deadline: Scheduled<Void>?
+  @exclusivity(unchecked) private var requestCompression = Compression.identity
+  @exclusivity(unchecked) private var responseCompression = Compression.identity
+  @exclusivity(unchecked) private var deadline: Scheduled<Void>?
 
   @exclusivity(unchecked) private var isPaused = false
   @exclusivity(unchecked) private var isDelivering = false
-  private var hasReceivedEnd = false
-  private var hasDeliveredEnd = false
-  private var hasSentHeaders = false
+  @exclusivity(unchecked) private var hasReceivedEnd = false
+  @exclusivity(unchecked) private var hasDeliveredEnd = false
+  @exclusivity(unchecked) private var hasSentHeaders = false
   @exclusivity(unchecked) private var status: GRPCStatus?
   @exclusivity(unchecked) private var uncredited = 0
 

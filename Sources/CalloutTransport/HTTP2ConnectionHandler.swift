@@ -15,7 +15,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private let observer: any HTTP2ConnectionObserver
   private let limits: Limits
 
-  private var context: ChannelHandlerContext?
+  @exclusivity(unchecked) private var context: ChannelHandlerContext?
   // Exclusive access is not checked at run time for what every frame touches, as in HTTP2Session.
   @exclusivity(unchecked) private var output = ByteBuffer()
   /// The channel can carry HTTP/2: connected, and past the TLS handshake if there is one.
@@ -24,7 +24,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   @exclusivity(unchecked) private var isFlushing = false
   @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
-  private var prefaceTimeout: Scheduled<Void>?
+  @exclusivity(unchecked) private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?
   private var shutdown = Shutdown.none
 

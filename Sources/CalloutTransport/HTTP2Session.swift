@@ -19,7 +19,7 @@ package final class HTTP2Session {
   package var delegate: (any HTTP2SessionDelegate)?
 
   /// Streams that are open, in no order.
-  package private(set) var streams: [HTTP2Stream] = []
+  @exclusivity(unchecked) package private(set) var streams: [HTTP2Stream] = []
 
   /// The open stream with this id, or nil.
   package func stream(_ id: Int32) -> HTTP2Stream? { streams.first { $0.id == id } }
@@ -35,7 +35,7 @@ package final class HTTP2Session {
   @exclusivity(unchecked) private var events: [HTTP2Event] = []
   /// Events being handed out, the next one last.
   @exclusivity(unchecked) private var batch: [HTTP2Event] = []
-  private var spareBuffers: [ByteBuffer] = []
+  @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
   private var resetBudget: ResetBudget
   private var busyClosedStreams = 0
   private var isTerminated = false
@@ -44,9 +44,9 @@ package final class HTTP2Session {
   @exclusivity(unchecked) private var inputStart: UnsafeRawPointer?
   /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
   @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 1_024)
-  private var incomingFieldsAreTooLarge = false
+  @exclusivity(unchecked) private var incomingFieldsAreTooLarge = false
   @exclusivity(unchecked) private var output = ByteBuffer()
-  private var outputLimit = 0
+  @exclusivity(unchecked) private var outputLimit = 0
 
   package init(role: Role, configuration: HTTP2Configuration = HTTP2Configuration()) {
     self.role = role

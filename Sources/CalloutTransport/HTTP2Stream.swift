@@ -23,11 +23,11 @@ package final class HTTP2Stream {
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
   private let session: HTTP2Session
-  var isAnnounced = false
+  @exclusivity(unchecked) var isAnnounced = false
   /// The peer has ended its side.
-  var isRemoteEnded = false
+  @exclusivity(unchecked) var isRemoteEnded = false
   /// Where the session's list of streams has this one.
-  var index = 0
+  @exclusivity(unchecked) var index = 0
 
   @exclusivity(unchecked) private var outbound: ByteBuffer
   @exclusivity(unchecked) private var trailers: Trailers?

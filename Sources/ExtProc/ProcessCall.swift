@@ -34,10 +34,10 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   /// The task of a hook that runs on the shared thread pool.
   @exclusivity(unchecked) private var elsewhere: Task<Void, Never>?
   @exclusivity(unchecked) private var isRunning = false
-  private var hasReceivedEnd = false
-  private var failure: (any Error)?
+  @exclusivity(unchecked) private var hasReceivedEnd = false
+  @exclusivity(unchecked) private var failure: (any Error)?
   private var isShuttingDown = false
-  private var ending: CallEnding?
+  @exclusivity(unchecked) private var ending: CallEnding?
   private var wasInterrupted = false
 
   init(call: ServerCall, service: ProcessService) {
