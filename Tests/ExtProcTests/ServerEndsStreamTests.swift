@@ -48,7 +48,7 @@ struct ServerEndsStreamTests {
       let address = try server.addresses.plaintext!.resolve()
       let channel = try await GRPCChannel.connect(to: address, on: loops.next())
       let call = try await channel.call(
-        "/envoy.service.ext_proc.v3.ExternalProcessor/Process", timeout: .milliseconds(200))
+        "/envoy.service.ext_proc.v3.ExternalProcessor/Process", timeout: .seconds(3))
       try await call.send(ProcessingRequestMessage.requestHeaders([":path": "/wait"]))
       try await fixture.started.next()
       // The client keeps its deadline too, so it is stopped for this to be the server's doing.
