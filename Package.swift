@@ -103,6 +103,10 @@ let package = Package(
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(
+      name: "InteropTests",
+      dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, logging],
+      exclude: ["interop.py"], swiftSettings: strict),
+    .testTarget(
       name: "CalloutsTests",
       dependencies: [
         "Callouts", "EnvoyAPI", "ExtProcTesting", "Basic", "AddHeader", nioCore, protobuf, logging,
