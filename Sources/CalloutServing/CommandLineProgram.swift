@@ -19,11 +19,25 @@ package struct CommandLineProgram {
     let options = parse(Array(CommandLine.arguments.dropFirst()))
     var logger = Logger(label: name, factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = options.logLevel
+    Self.raiseOpenFileLimit()
     do {
       try await body(try options.configuration(), logger)
     } catch {
       fail("\(error)")
     }
+  }
+
+  /// Allows as many descriptors as the system lets us have; the usual 1,024 are few for a server.
+  private static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    #if canImport(Glibc)
+      let openFiles = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let openFiles = RLIMIT_NOFILE
+    #endif
+    guard getrlimit(openFiles, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(openFiles, &limit)
   }
 
   private func parse(_ arguments: [String]) -> ServerOptions {

@@ -6,8 +6,7 @@ import Synchronization
 /// A listening socket, TCP or Unix-domain, whose connections speak TLS when there is a context for it.
 package struct Listener: Sendable {
   package struct Limits: Sendable {
-    /// Connections at once; one more is closed as soon as it is accepted. A kernel default of 1,024 descriptors
-    /// must hold the rest of the process too, so a server raises its own limit first.
+    /// Connections at once; one more is closed as soon as it is accepted.
     package var maxConnections = 10_000
     /// TLS handshakes at once, which cost about a millisecond of a core each; one more is closed.
     package var maxHandshakes = 1_000
