@@ -57,15 +57,15 @@ package final class ServerCall: HTTP2StreamHandler {
   }
 
   /// Sends one message; `body` writes its payload, straight into what is sent.
-  package func send(_ body: (inout ByteBuffer) throws -> Void) rethrows {
+  package func send(_ body: (inout ByteBuffer) -> Void) {
     guard !isOver else { return }
     switch responseCompression {
     case .identity:
       sendHeaders()
-      try stream.write { buffer in try buffer.writeGRPCMessage(body) }
+      stream.write { buffer in buffer.writeGRPCMessage(body) }
     case .gzip:
       var payload = ByteBuffer()
-      try body(&payload)
+      body(&payload)
       do {
         let compressed = try Gzip.compress(payload)
         sendHeaders()

@@ -4,7 +4,7 @@ public import NIOCore
 /// What to do with a piece of a body, or with the whole of it.
 ///
 /// The same reply serves every body mode; it is sent in the form that the mode in force needs.
-public struct BodyReply: Sendable {
+public struct BodyReply: CalloutReply {
   enum Action: Sendable {
     case proceed
     case replace(ByteBuffer)
@@ -16,6 +16,12 @@ public struct BodyReply: Sendable {
 
   /// Changes of the headers that this body belongs to. Envoy honours them in BUFFERED mode only.
   public var headerMutation = HeaderMutation()
+
+  /// Has Envoy choose the route again, or not; nil does where a header that routes depend on is changed, as in
+  /// `HeadersReply`.
+  public var clearRouteCache: Bool?
+
+  public var attachments = ReplyAttachments()
 
   init(_ action: Action) { self.action = action }
 

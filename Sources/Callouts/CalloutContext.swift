@@ -19,21 +19,21 @@ public final class CalloutContext {
 
   private let baseLogger: Logger
   private let streamID: Int
-  private let callMetadata: () -> [(name: String, value: String)]
+  /// The stream while it lasts. It is longer there than any hook runs, and so is not counted.
+  private unowned(unsafe) var stream: (any CalloutStream)?
   private var storage: [ObjectIdentifier: any Sendable] = [:]
   private var metadataFields: [UInt8] = []
   /// Of each message that brought some, for their values by filter are to be joined, which protobuf would not do.
   private var attributeFields: [[UInt8]] = []
 
-  /// - Parameter callMetadata: gives the metadata of the call, when it is asked for.
-  package init(
-    streamID: Int, peer: String?, logger: Logger, callMetadata: @escaping () -> [(name: String, value: String)]
-  ) {
+  package init(streamID: Int, peer: String?, logger: Logger) {
     self.streamID = streamID
     self.peer = peer
     baseLogger = logger
-    self.callMetadata = callMetadata
   }
+
+  /// Joins the context to its stream, which takes itself away again when it ends.
+  package func setStream(_ stream: (any CalloutStream)?) { self.stream = stream }
 
   /// The stream's own value of a key, at first the key's default.
   public subscript<Key: CalloutContextKey>(key: Key.Type) -> Key.Value {
@@ -68,7 +68,14 @@ public final class CalloutContext {
   }
 
   /// The metadata that the proxy's gRPC call carries, its `grpc_initial_metadata`, in order.
-  public var initialMetadata: [(name: String, value: String)] { callMetadata() }
+  public var initialMetadata: [(name: String, value: String)] { stream?.callMetadata ?? [] }
+
+  /// Asks Envoy to wait longer for the answer that the hook is at work on: for so much time from now on.
+  ///
+  /// Envoy grants it once for each answer, between 1 ms and its filter's `max_message_timeout`, whose default of 0
+  /// grants nothing; a second request for one answer is not sent. There is nothing to extend in the full duplex and
+  /// GRPC body modes. Source: ProcessingResponse.override_message_timeout.
+  public func overrideMessageTimeout(_ timeout: Duration) { stream?.overrideMessageTimeout(timeout) }
 
   package func receive(_ request: ProcessingRequest) {
     if !request.metadataFields.isEmpty { metadataFields = request.metadataFields }
@@ -89,4 +96,12 @@ public protocol CalloutContextKey {
   associatedtype Value: Sendable
   /// The value until one is set.
   static var defaultValue: Value { get }
+}
+
+/// What a context asks of its stream; may be called from where a hook runs.
+package protocol CalloutStream: AnyObject {
+  /// The metadata of the call that carries the stream, in order.
+  var callMetadata: [(name: String, value: String)] { get }
+  /// Asks the proxy for more time.
+  func overrideMessageTimeout(_ timeout: Duration)
 }

@@ -51,6 +51,24 @@ open class CalloutServer: @unchecked Sendable {
     .continue
   }
 
+  /// A request arrives that is handled as a stream, because `configuration.requestBody` says so; this is asked in
+  /// place of the hooks for its headers, body and trailers.
+  ///
+  /// What arrives and what goes on may be in any relation; the writers keep the order of headers, body and trailers.
+  /// A hook of the other direction may run meanwhile, on the same event loop.
+  open func onRequestStream(
+    _ request: IncomingMessage, reply: consuming HeadersWriter, context: CalloutContext
+  ) async throws {
+    try await reply.send().passRest()
+  }
+
+  /// A response arrives that is handled as a stream, because `configuration.responseBody` says so.
+  open func onResponseStream(
+    _ response: IncomingMessage, reply: consuming HeadersWriter, context: CalloutContext
+  ) async throws {
+    try await reply.send().passRest()
+  }
+
   /// Answers a whole request; the hooks above are called from here.
   open func process(_ request: ProcessingRequest, context: CalloutContext) async throws -> ProcessingResponse {
     switch request.phase {
@@ -66,35 +84,6 @@ open class CalloutServer: @unchecked Sendable {
 
   /// The stream is over; called once for each, after its last hook, however it ended. It must not block.
   open func onStreamEnd(_ ending: StreamEnding, context: CalloutContext) {}
-}
-
-extension CalloutServer {
-  /// How hooks are run.
-  public struct Configuration: Sendable {
-    /// Where hooks run.
-    public var hookExecutor = HookExecutor.eventLoop
-    /// What happens to a request whose hook throws, or answers what Envoy would refuse.
-    public var failurePolicy = FailurePolicy.failStream
-
-    public init() {}
-  }
-
-  public enum HookExecutor: Sendable {
-    /// On the event loop of the connection: fastest, and nothing may block.
-    case eventLoop
-    /// On the shared thread pool, for hooks that compute for long: two thread hops a message.
-    case concurrent
-  }
-
-  public enum FailurePolicy: Sendable {
-    /// The gRPC stream ends with an error. Envoy answers 500, or goes on without the callout where its filter has
-    /// `failure_mode_allow`.
-    case failStream
-    /// The part passes unchanged.
-    case passThrough
-    /// The client gets this answer at once.
-    case immediate(ImmediateResponse)
-  }
 }
 
 /// How a stream ended.

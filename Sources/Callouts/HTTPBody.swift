@@ -14,12 +14,15 @@ public struct HTTPBody: Sendable {
   /// GRPC mode: the message is compressed.
   public let grpcMessageCompressed: Bool
 
+  /// No more pieces of this body follow, because the callout asked the proxy to drain.
+  public let drainComplete: Bool
+
   /// The bytes as text, invalid UTF-8 repaired.
   public var string: String { String(buffer: bytes) }
 
   init(_ message: ByteBuffer) throws(CalloutError) {
     var body = 0..<0
-    var flags = (endOfStream: false, withoutMessage: false, compressed: false)
+    var flags = (endOfStream: false, withoutMessage: false, compressed: false, drainComplete: false)
     try message.readProtobuf { bytes throws(CalloutError) in
       var reader = ProtobufReader(bytes)
       while let tag = try reader.nextTag() {
@@ -28,6 +31,7 @@ public struct HTTPBody: Sendable {
         case (2, .varint): flags.endOfStream = try reader.readVarint() != 0
         case (3, .varint): flags.withoutMessage = try reader.readVarint() != 0
         case (4, .varint): flags.compressed = try reader.readVarint() != 0
+        case (5, .varint): flags.drainComplete = try reader.readVarint() != 0
         default: try reader.skip(tag)
         }
       }
@@ -36,5 +40,15 @@ public struct HTTPBody: Sendable {
     endOfStream = flags.endOfStream
     endOfStreamWithoutMessage = flags.withoutMessage
     grpcMessageCompressed = flags.compressed
+    drainComplete = flags.drainComplete
+  }
+
+  /// A body that was collected from pieces, of which this is the last.
+  init(_ bytes: ByteBuffer, lastPiece: HTTPBody) {
+    self.bytes = bytes
+    endOfStream = lastPiece.endOfStream
+    endOfStreamWithoutMessage = lastPiece.endOfStreamWithoutMessage
+    grpcMessageCompressed = lastPiece.grpcMessageCompressed
+    drainComplete = lastPiece.drainComplete
   }
 }

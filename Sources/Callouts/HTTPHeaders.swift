@@ -17,6 +17,14 @@ public struct HTTPHeaders: Sendable {
     endOfStream = try Self.check(message)
   }
 
+  /// No headers, and a body may follow.
+  static let none = HTTPHeaders()
+
+  private init() {
+    message = ByteBuffer()
+    endOfStream = false
+  }
+
   /// The first value of a header, invalid UTF-8 repaired, or nil where it is missing.
   public subscript(name: String) -> String? {
     firstValue(of: name) { String(decoding: $0, as: UTF8.self) }

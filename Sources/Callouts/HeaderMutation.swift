@@ -60,3 +60,20 @@ public enum HeaderValue: Sendable, Hashable {
   case string(String)
   case bytes([UInt8])
 }
+
+extension HeaderMutation {
+  /// A header changes that Envoy's choice of a route always depends on. What else routes may match, only their
+  /// author knows.
+  func changesRoute(_ phase: Phase) -> Bool {
+    guard phase.direction == .request else { return false }
+    return settings.contains { setting in
+      switch setting.name.utf8.first {
+      case UInt8(ascii: ":"), UInt8(ascii: "h"), UInt8(ascii: "H"):
+        Self.routingHeaders.contains(setting.name.lowercased())
+      default: false
+      }
+    }
+  }
+
+  private static let routingHeaders: Set<String> = [":path", ":authority", ":method", ":scheme", "host"]
+}

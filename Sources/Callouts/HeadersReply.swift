@@ -2,18 +2,24 @@
 public import NIOCore
 
 /// What to do with headers.
-public struct HeadersReply: Sendable {
+public struct HeadersReply: CalloutReply {
   enum Action: Sendable {
     case proceed(HeaderMutation)
     indirect case replace(HeaderMutation, body: ByteBuffer)
     indirect case immediate(ImmediateResponse)
+    indirect case streamed(StreamedImmediateResponse)
     indirect case complete(ProcessingResponse)
   }
 
   var action: Action
 
-  /// Has Envoy choose the route again, because a header that routes depend on was changed.
-  public var clearRouteCache = false
+  /// Has Envoy choose the route again, or not; nil leaves that to what the reply changes.
+  ///
+  /// The route is then chosen again where a request's `:path`, `:authority`, `:method`, `:scheme` or `host` is
+  /// changed. Set it where routes depend on other headers. Source: CommonResponse.clear_route_cache.
+  public var clearRouteCache: Bool?
+
+  public var attachments = ReplyAttachments()
 
   init(_ action: Action) { self.action = action }
 
@@ -23,12 +29,12 @@ public struct HeadersReply: Sendable {
   /// Changes headers: sets them, replacing what values they have, adds values, removes headers.
   public static func mutate(
     set: KeyValuePairs<String, String> = [:], append: KeyValuePairs<String, String> = [:], remove: [String] = [],
-    clearRouteCache: Bool = false
+    clearRouteCache: Bool? = nil
   ) -> HeadersReply {
     .mutate(HeaderMutation(set: set, append: append, remove: remove), clearRouteCache: clearRouteCache)
   }
 
-  public static func mutate(_ mutation: HeaderMutation, clearRouteCache: Bool = false) -> HeadersReply {
+  public static func mutate(_ mutation: HeaderMutation, clearRouteCache: Bool? = nil) -> HeadersReply {
     var reply = HeadersReply(.proceed(mutation))
     reply.clearRouteCache = clearRouteCache
     return reply
@@ -43,6 +49,24 @@ public struct HeadersReply: Sendable {
   /// Answers the client at once; the request goes no further.
   public static func immediate(_ response: ImmediateResponse) -> HeadersReply { HeadersReply(.immediate(response)) }
 
+  /// Answers the client with a body that is written piece by piece; for request headers only.
+  public static func streamed(_ response: StreamedImmediateResponse) -> HeadersReply {
+    HeadersReply(.streamed(response))
+  }
+
   /// A response written out in full.
   public static func complete(_ response: ProcessingResponse) -> HeadersReply { HeadersReply(.complete(response)) }
+
+  /// The headers pass as they are, and nothing else is asked of the proxy.
+  package var changesNothing: Bool {
+    if case .proceed(let mutation) = action { mutation.isEmpty && attachments.isEmpty } else { false }
+  }
+
+  /// The proxy sends nothing more of this direction.
+  var endsMessage: Bool {
+    switch action {
+    case .proceed: false
+    case .replace, .immediate, .streamed, .complete: true
+    }
+  }
 }

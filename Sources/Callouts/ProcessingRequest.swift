@@ -40,18 +40,31 @@ public struct ProcessingRequest: Sendable {
   private let serialized: ByteBuffer
   /// Where in `serialized` the part that the request is about lies.
   private let contentRange: Range<Int>
-  private let extras: Extras?
+  private var extras: Extras?
 
   /// What few requests have, kept apart so that the others are cheap to pass on.
   private final class Extras: Sendable {
     let metadataFields: [UInt8]
     let attributeFields: [UInt8]
     let joined: [UInt8]?
+    let flowControl: FlowControl?
+    /// The body that was collected from earlier requests and this one.
+    let collected: HTTPBody?
 
     init(_ scan: Scan) {
       metadataFields = scan.metadataFields
       attributeFields = scan.attributeFields
       joined = scan.joined
+      flowControl = scan.flowControl
+      collected = nil
+    }
+
+    init(collected: HTTPBody) {
+      metadataFields = []
+      attributeFields = []
+      joined = nil
+      flowControl = nil
+      self.collected = collected
     }
   }
 
@@ -60,9 +73,21 @@ public struct ProcessingRequest: Sendable {
   /// Serialized occurrences of the field `attributes`, tags included.
   var attributeFields: [UInt8] { extras?.attributeFields ?? [] }
 
+  /// What the proxy says about ext_proc's own flow control.
+  var flowControl: FlowControl? { extras?.flowControl }
+
   struct ProtocolConfiguration: Sendable, Hashable {
     var requestBodyMode = BodySendMode.none
     var responseBodyMode = BodySendMode.none
+    var sendsBodyWithoutWaiting = false
+  }
+
+  struct FlowControl: Sendable, Hashable {
+    struct Both: Sendable, Hashable { var request: Int64 = 0, response: Int64 = 0 }
+    struct Start: Sendable, Hashable { var receiving = Both(), sending = Both() }
+
+    var start: Start?
+    var increments: Both?
   }
 
   /// Reads a serialized request; throws `CalloutError` where the bytes are none.
@@ -88,10 +113,23 @@ public struct ProcessingRequest: Sendable {
   /// Throws `CalloutError` where the bytes are no header map.
   public func headers() throws(CalloutError) -> HTTPHeaders { try HTTPHeaders(content) }
 
-  /// The body of a body request.
+  /// The body of a body request: what the proxy sent, or what was collected where the callout is to have it whole.
   ///
   /// Throws `CalloutError` where the bytes are no body.
-  public func body() throws(CalloutError) -> HTTPBody { try HTTPBody(content) }
+  public func body() throws(CalloutError) -> HTTPBody {
+    if let collected = extras?.collected { return collected }
+    return try HTTPBody(content)
+  }
+
+  /// The body is what was collected from several requests.
+  package var isCollected: Bool { extras?.collected != nil }
+
+  /// The same request about the body that it completes.
+  package func completing(_ body: HTTPBody) -> ProcessingRequest {
+    var request = self
+    request.extras = Extras(collected: body)
+    return request
+  }
 
   /// The whole request as the generated message, with all that this type does not show.
   public func message() throws -> ProcessingRequestMessage {
@@ -110,8 +148,11 @@ extension ProcessingRequest {
     var protocolConfiguration: ProtocolConfiguration?
     var metadataFields: [UInt8] = []
     var attributeFields: [UInt8] = []
+    var flowControl: FlowControl?
 
-    var hasExtras: Bool { !metadataFields.isEmpty || !attributeFields.isEmpty || joined != nil }
+    var hasExtras: Bool {
+      !metadataFields.isEmpty || !attributeFields.isEmpty || joined != nil || flowControl != nil
+    }
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) throws(CalloutError) {
       var reader = ProtobufReader(bytes)
@@ -128,6 +169,8 @@ extension ProcessingRequest {
           attributeFields += bytes[start..<reader.offset]
         case (10, .varint): observabilityMode = try reader.readVarint() != 0
         case (11, .lengthDelimited): try readProtocolConfiguration(bytes, try reader.readRange())
+        case (12, .lengthDelimited): try readFlowControlStart(bytes, try reader.readRange())
+        case (13, .lengthDelimited): try readWindowIncrements(bytes, try reader.readRange())
         default: try reader.skip(tag)
         }
       }
@@ -152,10 +195,43 @@ extension ProcessingRequest {
         switch (tag.field, tag.wireType) {
         case (1, .varint): configuration.requestBodyMode = Self.mode(try reader.readVarint())
         case (2, .varint): configuration.responseBodyMode = Self.mode(try reader.readVarint())
+        case (3, .varint): configuration.sendsBodyWithoutWaiting = try reader.readVarint() != 0
         default: try reader.skip(tag)
         }
       }
       protocolConfiguration = configuration
+    }
+
+    private mutating func readFlowControlStart(
+      _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) throws(CalloutError) {
+      var start = flowControl?.start ?? FlowControl.Start()
+      var reader = ProtobufReader(bytes, range: range)
+      while let tag = try reader.nextTag() {
+        switch (tag.field, tag.wireType) {
+        case (1, .varint): start.receiving.request = Int64(bitPattern: try reader.readVarint())
+        case (2, .varint): start.sending.request = Int64(bitPattern: try reader.readVarint())
+        case (3, .varint): start.receiving.response = Int64(bitPattern: try reader.readVarint())
+        case (4, .varint): start.sending.response = Int64(bitPattern: try reader.readVarint())
+        default: try reader.skip(tag)
+        }
+      }
+      flowControl = FlowControl(start: start, increments: flowControl?.increments)
+    }
+
+    private mutating func readWindowIncrements(
+      _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) throws(CalloutError) {
+      var increments = flowControl?.increments ?? FlowControl.Both()
+      var reader = ProtobufReader(bytes, range: range)
+      while let tag = try reader.nextTag() {
+        switch (tag.field, tag.wireType) {
+        case (1, .varint): increments.request = Int64(bitPattern: try reader.readVarint())
+        case (2, .varint): increments.response = Int64(bitPattern: try reader.readVarint())
+        default: try reader.skip(tag)
+        }
+      }
+      flowControl = FlowControl(start: flowControl?.start, increments: increments)
     }
 
     private static func mode(_ value: UInt64) -> BodySendMode {

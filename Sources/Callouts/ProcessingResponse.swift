@@ -11,7 +11,8 @@ public struct ProcessingResponse: Sendable {
     case headers(HeadersReply)
     indirect case body(BodyReply)
     case trailers(TrailersReply)
-    indirect case immediate(ImmediateResponse)
+    indirect case immediate(ImmediateResponse, ReplyAttachments)
+    indirect case streamed(StreamedImmediateResponse)
     indirect case message(ProcessingResponseMessage)
   }
 
@@ -32,35 +33,54 @@ public struct ProcessingResponse: Sendable {
   public static func responseTrailers(_ reply: TrailersReply) -> Self { trailers(.responseTrailers, reply) }
 
   /// Answers the client at once, in any phase.
-  public static func immediate(_ response: ImmediateResponse) -> Self { Self(nil, .immediate(response)) }
+  public static func immediate(_ response: ImmediateResponse) -> Self { immediate(response, ReplyAttachments()) }
+
+  private static func immediate(_ response: ImmediateResponse, _ attachments: ReplyAttachments) -> Self {
+    Self(nil, .immediate(response, attachments))
+  }
 
   /// A response as the generated message, checked before it is sent.
   public init(_ message: ProcessingResponseMessage) {
     self.init(message.phase, .message(message))
   }
 
-  static func headers(_ phase: Phase, _ reply: HeadersReply) -> Self {
+  package static func headers(_ phase: Phase, _ reply: HeadersReply) -> Self {
     switch reply.action {
     case .complete(let response): response
-    case .immediate(let response): .immediate(response)
+    case .immediate(let response): .immediate(response, reply.attachments)
+    case .streamed(let response): Self(nil, .streamed(response))
     case .proceed, .replace: Self(phase, .headers(reply))
     }
   }
 
-  static func body(_ phase: Phase, _ reply: BodyReply) -> Self {
+  package static func body(_ phase: Phase, _ reply: BodyReply) -> Self {
     switch reply.action {
     case .complete(let response): response
-    case .immediate(let response): .immediate(response)
+    case .immediate(let response): .immediate(response, reply.attachments)
     case .proceed, .replace: Self(phase, .body(reply))
     }
   }
 
-  static func trailers(_ phase: Phase, _ reply: TrailersReply) -> Self {
+  package static func trailers(_ phase: Phase, _ reply: TrailersReply) -> Self {
     switch reply.action {
     case .complete(let response): response
-    case .immediate(let response): .immediate(response)
+    case .immediate(let response): .immediate(response, reply.attachments)
     case .proceed: Self(phase, .trailers(reply))
     }
+  }
+
+  /// The client is answered, or an answer begun, so that the proxy needs nothing more of this stream.
+  package var endsExchange: Bool {
+    switch content {
+    case .immediate, .streamed: true
+    case .message(let message): message.endsExchange
+    case .headers, .body, .trailers: false
+    }
+  }
+
+  /// The answer that is still to be written piece by piece.
+  package var streamed: StreamedImmediateResponse? {
+    if case .streamed(let response) = content { response } else { nil }
   }
 
   /// Lets what was asked about pass as it is.
@@ -84,5 +104,10 @@ extension ProcessingResponseMessage {
     case .responseTrailers: .responseTrailers
     case .immediateResponse, .streamedImmediateResponse, nil: nil
     }
+  }
+
+  /// A streamed immediate response may go on after this one, which only a callout that sends more by itself could do.
+  fileprivate var endsExchange: Bool {
+    if case .immediateResponse = response { true } else { false }
   }
 }

@@ -5,7 +5,7 @@ internal import SwiftProtobuf
 
 // ProcessingResponse's oneof has the field number of the request's, less one.
 extension Phase {
-  fileprivate var responseField: Int { rawValue - 1 }
+  var responseField: Int { rawValue - 1 }
 }
 
 /// The fields of a CommonResponse that replies use, for HeadersResponse and BodyResponse alike.
@@ -70,27 +70,30 @@ extension HeadersReply {
   func check() throws(CalloutError) {
     switch action {
     case .proceed(let mutation), .replace(let mutation, _): try mutation.check()
-    case .immediate, .complete: break
+    case .immediate, .streamed, .complete: break
     }
   }
 
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
     switch action {
     case .proceed(let mutation):
-      CommonResponse(mutation: mutation, clearRouteCache: clearRouteCache).write(phase, to: &buffer)
+      let clears = clearRouteCache ?? mutation.changesRoute(phase)
+      CommonResponse(mutation: mutation, clearRouteCache: clears).write(phase, to: &buffer)
     case .replace(let mutation, let body):
-      CommonResponse(replaces: true, mutation: mutation, body: body, clearRouteCache: clearRouteCache)
+      let clears = clearRouteCache ?? mutation.changesRoute(phase)
+      CommonResponse(replaces: true, mutation: mutation, body: body, clearRouteCache: clears)
         .write(phase, to: &buffer)
-    case .immediate, .complete: preconditionFailure("a ProcessingResponse unwraps these when it is made")
+    case .immediate, .streamed, .complete: preconditionFailure("a ProcessingResponse unwraps these when it is made")
     }
   }
 }
 
 extension BodyReply {
-  func write(_ phase: Phase, mutation: HeaderMutation, to buffer: inout ByteBuffer) {
+  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
     var body: ByteBuffer?
     if case .replace(let bytes) = action { body = bytes }
-    CommonResponse(mutation: mutation, body: body).write(phase, to: &buffer)
+    let clears = clearRouteCache ?? headerMutation.changesRoute(phase)
+    CommonResponse(mutation: headerMutation, body: body, clearRouteCache: clears).write(phase, to: &buffer)
   }
 }
 
@@ -108,39 +111,6 @@ extension TrailersReply {
       writer.head(field: phase.responseField, length: reply)
       writer.head(field: 1, length: size)
       mutation.write(to: &writer)
-    }
-  }
-}
-
-/// A piece of body sent back in full duplex.
-struct StreamedBody {
-  var bytes: ByteBuffer
-  var endOfStream: Bool
-  var withoutMessage: Bool
-  var compressed: Bool
-
-  /// StreamedBodyResponse{body = 1, end_of_stream = 2, end_of_stream_without_message = 3,
-  /// grpc_message_compressed = 4}
-  private var size: Int {
-    (bytes.readableBytes == 0 ? 0 : Protobuf.sizeOfField(bytes.readableBytes)) + (endOfStream ? 2 : 0)
-      + (withoutMessage ? 2 : 0) + (compressed ? 2 : 0)
-  }
-
-  /// Writes ProcessingResponse{<phase>: {response = 1 {body_mutation = 3 {streamed_response = 3}}}}.
-  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    let size = size
-    let mutation = Protobuf.sizeOfField(size)
-    let common = Protobuf.sizeOfField(mutation)
-    let reply = Protobuf.sizeOfField(common)
-    buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
-      writer.head(field: phase.responseField, length: reply)
-      writer.head(field: 1, length: common)
-      writer.head(field: 3, length: mutation)
-      writer.head(field: 3, length: size)
-      if bytes.readableBytes > 0 { writer.bytes(field: 1, bytes) }
-      if endOfStream { writer.varint(field: 2, 1) }
-      if withoutMessage { writer.varint(field: 3, 1) }
-      if compressed { writer.varint(field: 4, 1) }
     }
   }
 }

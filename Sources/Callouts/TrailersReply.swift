@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What to do with trailers.
-public struct TrailersReply: Sendable {
+public struct TrailersReply: CalloutReply {
   enum Action: Sendable {
     case proceed(HeaderMutation)
     indirect case immediate(ImmediateResponse)
@@ -9,6 +9,8 @@ public struct TrailersReply: Sendable {
   }
 
   var action: Action
+
+  public var attachments = ReplyAttachments()
 
   init(_ action: Action) { self.action = action }
 
@@ -29,4 +31,8 @@ public struct TrailersReply: Sendable {
 
   /// A response written out in full.
   public static func complete(_ response: ProcessingResponse) -> TrailersReply { TrailersReply(.complete(response)) }
+
+  var mutation: HeaderMutation {
+    if case .proceed(let mutation) = action { mutation } else { HeaderMutation() }
+  }
 }

@@ -10,7 +10,7 @@ extension GRPCService {
     let service = ProcessService(server, logger: logger)
     return GRPCService(
       "envoy.service.ext_proc.v3.ExternalProcessor",
-      methods: [GRPCMethod("Process") { call in ProcessCall(call: call, service: service) }],
+      methods: [GRPCMethod("Process") { call in ProcessCall(call, service) }],
       fileDescriptorSet: { EnvoyAPIDescriptors.fileDescriptorSet })
   }
 }

@@ -1,111 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CalloutGRPC
-internal import CalloutTransport
-internal import Callouts
+package import CalloutGRPC
+package import CalloutTransport
+package import Callouts
 internal import Logging
-internal import NIOCore
-
-/// What all streams of a callout share.
-final class ProcessService: Sendable {
-  let server: CalloutServer
-  let configuration: CalloutServer.Configuration
-  let logger: Logger
-
-  init(_ server: CalloutServer, logger: Logger) {
-    self.server = server
-    configuration = server.configuration
-    self.logger = logger
-  }
-}
+package import NIOCore
 
 /// One ext_proc stream: takes the proxy's messages one at a time to the callout and its answers back.
 ///
 /// Confined to the event loop of its connection.
-final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
+package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   // Unchecked: touched on the event loop only; what runs elsewhere is the hook, which gets the context alone while
   // the call is paused.
 
-  private let call: ServerCall
-  private let service: ProcessService
-  private let context: CalloutContext
+  let call: any ProcessTransport
+  let service: ProcessService
+  package let context: CalloutContext
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
-  @exclusivity(unchecked) private var state = ProcessingState()
-  @exclusivity(unchecked) private var current: ProcessingRequest?
-  /// The task of a hook that runs on the shared thread pool.
+  @exclusivity(unchecked) var state: ProcessingState
+  /// The request whose hook is at work.
+  @exclusivity(unchecked) private(set) var inHand: ProcessingRequest?
+  /// The request whose turn comes next, because it made an earlier one whole.
+  @exclusivity(unchecked) var next: ProcessingRequest?
+  /// The task of a hook that does not run in one of `EventLoopTasks`.
   @exclusivity(unchecked) private var elsewhere: Task<Void, Never>?
-  @exclusivity(unchecked) private var isRunning = false
+  /// The client was answered: the proxy wants no more of this stream, and hooks are not asked about what crossed it.
+  @exclusivity(unchecked) var isAnsweredForGood = false
   @exclusivity(unchecked) private var hasReceivedEnd = false
-  @exclusivity(unchecked) private var failure: (any Error)?
-  private var isShuttingDown = false
-  @exclusivity(unchecked) private var ending: CallEnding?
-  private var wasInterrupted = false
+  /// What ended the stream from our side.
+  @exclusivity(unchecked) package private(set) var failure: (any Error)?
+  @exclusivity(unchecked) private var isShuttingDown = false
+  @exclusivity(unchecked) private(set) var ending: CallEnding?
+  @exclusivity(unchecked) private var wasInterrupted = false
+  /// What few streams need.
+  @exclusivity(unchecked) var timing: HookTiming?
+  @exclusivity(unchecked) var bodies: BodyHandlers?
+  /// Who tests hooks is told of what else nobody needs to know.
+  package var observer: (any ProcessCallObserver)?
 
-  init(call: ServerCall, service: ProcessService) {
+  package init(_ call: any ProcessTransport, _ service: ProcessService) {
     self.call = call
     self.service = service
-    context = CalloutContext(
-      streamID: call.id, peer: call.connection.peer, logger: service.logger,
-      callMetadata: { [headers = call.headers] in
-        Metadata(headers).compactMap { entry in
-          if case .string(let value) = entry.value { (entry.name, value) } else { nil }
-        }
-      })
+    state = ProcessingState(service.filter)
+    context = CalloutContext(streamID: call.id, peer: call.peer, logger: service.logger)
+    super.init()
+    context.setStream(self)
+    if service.configuration.softDeadline != nil || service.metrics != nil { timing = HookTiming() }
+    service.metrics?.streamBegan()
   }
 
   // MARK: From the call
 
-  func receive(_ message: ByteBuffer) {
+  package func receive(_ message: ByteBuffer) {
     do {
       let request = try ProcessingRequest(serialized: message)
       try state.receive(request)
       context.receive(request)
+      if state.hasFlowControlWork { sendFlowControl() }
       // A message that asks about nothing carries settings only and must not be answered.
-      if request.phase != nil { begin(request) }
+      guard let phase = request.phase, !isAnsweredForGood else { return }
+      service.metrics?.received(phase)
+      if service.handlesBodies { try handle(request, phase) } else { begin(request) }
     } catch {
-      end(GRPCStatus(.invalidArgument, error.message), because: error)
+      end(GRPCStatus(.invalidArgument, "\(error)"), because: error)
     }
   }
 
-  func receiveEnd() {
+  package func receiveEnd() {
     hasReceivedEnd = true
-    if !isRunning { call.finish(.ok) }
+    bodies?.endInput()
+    finishIfDone()
   }
 
-  func shutDown() {
+  package func shutDown() {
     isShuttingDown = true
     // Envoy goes on without us after an OK, but not when we hold part of a body it cannot do without.
+    let isMidBody = state.isMidDuplexBody || bodies?.holdsBody == true
     let status = GRPCStatus(.unavailable, "the server is shutting down in the middle of a body")
-    call.finish(state.isMidDuplexBody ? status : .ok)
+    call.finish(isMidBody ? status : .ok)
   }
 
-  func callEnded(_ ending: CallEnding) {
+  package func callEnded(_ ending: CallEnding) {
     self.ending = ending
-    wasInterrupted = isRunning
-    guard isRunning else { return streamEnded() }
-    task?.cancel()
-    elsewhere?.cancel()
+    wasInterrupted = isBusy
+    if bodies?.isHeldBack == true, !isRunning { call.resume() }
+    bodies?.cancel()
+    guard isBusy else { return streamEnded() }
+    cancelHook()
   }
+
+  /// A hook for one message is at work.
+  var isRunning: Bool { inHand != nil }
+
+  /// A hook is at work.
+  var isBusy: Bool { isRunning || bodies?.hasStreams == true }
+
+  /// Hooks have nothing to do until the proxy sends something.
+  package var isQuiet: Bool { !isRunning && bodies?.isQuiet != false }
 
   // MARK: Hooks
 
-  private func begin(_ request: ProcessingRequest) {
-    isRunning = true
-    current = request
+  /// Asks the callout about a request, while further ones wait.
+  func begin(_ request: ProcessingRequest) {
+    inHand = request
     call.pause()
-    switch service.configuration.hookExecutor {
-    case .eventLoop: call.connection.tasks.add(self)
-    case .concurrent: elsewhere = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
+    if let timing, let phase = request.phase { startTiming(phase, timing) }
+    if service.runsOnEventLoop {
+      call.tasks.add(self)
+    } else {
+      elsewhere = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
     }
   }
 
   /// Answers the request in hand, on the event loop.
-  override func run() async {
-    guard let request = current.take() else { return }
+  package override func run() async {
+    guard let request = inHand else { return }
     // The stream may have ended before its turn came.
     guard ending == nil else { return hookEnded(request) {} }
     do {
       let response = try await service.server.process(request, context: context)
-      hookEnded(request) { try send(response, to: request) }
+      answer(request, with: response)
     } catch {
       hookEnded(request) { throw error }
     }
@@ -113,61 +126,131 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
 
   /// The same with the hook on the shared thread pool.
   private func runElsewhere() async {
-    guard let request = current.take() else { return }
+    guard let request = inHand else { return }
     let result: Result<ProcessingResponse, any Error>
     do {
       result = .success(try await service.server.process(request, context: context))
     } catch {
       result = .failure(error)
     }
-    call.eventLoop.execute { self.hookEnded(request) { try self.send(result.get(), to: request) } }
+    call.eventLoop.execute {
+      switch result {
+      case .success(let response): self.answer(request, with: response)
+      case .failure(let error): self.hookEnded(request) { throw error }
+      }
+    }
+  }
+
+  private func answer(_ request: ProcessingRequest, with response: ProcessingResponse) {
+    if let streamed = response.streamed, !request.observabilityMode, ending == nil {
+      elsewhere = Task.immediate(executorPreference: call.tasks) {
+        await self.write(streamed, response, answering: request)
+      }
+    } else {
+      hookEnded(request) { try send(response, to: request) }
+    }
+  }
+
+  /// Writes an answer that has no end yet.
+  private func write(
+    _ streamed: StreamedImmediateResponse, _ response: ProcessingResponse, answering request: ProcessingRequest
+  ) async {
+    do throws(CalloutError) {
+      try send(response, to: request)
+    } catch {
+      return hookEnded(request) { throw error }
+    }
+    do {
+      try await streamed.send(to: self)
+    } catch {
+      // Part of it has gone: nothing else can be answered.
+      if ending == nil { end(GRPCStatus(callout: error), because: error) }
+    }
+    hookEnded(request) {}
+    runReady()
   }
 
   private func hookEnded(_ request: ProcessingRequest, _ send: () throws -> Void) {
-    isRunning = false
+    inHand = nil
     elsewhere = nil
-    if ending == nil {
-      do {
-        try send()
-      } catch {
-        fail(request, error)
-      }
-      call.markAnswered()
-      if hasReceivedEnd { call.finish(.ok) }
-    } else {
-      streamEnded()
+    var isAnswered = false
+    if let timing, let phase = request.phase { isAnswered = endTiming(timing, phase) }
+    guard ending == nil else {
+      if !isBusy { streamEnded() }
+      return call.resume()
     }
-    call.resume()
+    do {
+      if !isAnswered { try send() }
+    } catch {
+      fail(request, error)
+    }
+    call.markAnswered()
+    if let next = next.take(), !isAnsweredForGood { return begin(next) }
+    finishIfDone()
+    resume()
+    observer?.hooksAreQuiet()
   }
 
-  private func send(_ response: ProcessingResponse, to request: ProcessingRequest) throws(CalloutError) {
+  /// Takes further messages, unless pieces of a body wait to be read.
+  func resume() {
+    if bodies?.isFull != true { call.resume() }
+  }
+
+  /// Has hooks begun that became ready outside of the connection's turn and of `EventLoopTasks`.
+  func runReady() {
+    let tasks = call.tasks
+    call.eventLoop.execute { tasks.runReady() }
+  }
+
+  func send(_ response: ProcessingResponse, to request: ProcessingRequest) throws(CalloutError) {
     guard !request.observabilityMode else { return }
     try state.answer(request, with: response) { call.send($0) }
+    if response.endsExchange { isAnsweredForGood = true }
+    if state.hasFlowControl { returnCredit(for: request) }
+    if !state.warnings.isEmpty { logWarnings() }
   }
 
-  // MARK: Failure and end
+  func logWarnings() {
+    service.warn(state.warnings)
+    state.warnings = []
+  }
 
-  private func fail(_ request: ProcessingRequest, _ error: any Error) {
-    let phase = request.phase.map { "\($0)" } ?? "none"
-    context.logger.error("callout failed", metadata: ["phase": "\(phase)", "error": "\(error)"])
-    do throws(CalloutError) {
-      switch service.configuration.failurePolicy {
-      case .failStream: end(GRPCStatus(callout: error), because: error)
-      case .passThrough: try send(.continue(request.phase!), to: request)
-      case .immediate(let response): try send(.immediate(response), to: request)
-      }
-    } catch {
-      end(GRPCStatus(.internal, error.message), because: error)
+  func cancelHook() {
+    task?.cancel()
+    elsewhere?.cancel()
+  }
+
+  // MARK: Flow control
+
+  func sendFlowControl() {
+    state.sendFlowControl { call.send($0) }
+    bodies?.roomMayHaveCome()
+  }
+
+  private func returnCredit(for request: ProcessingRequest) {
+    if let phase = request.phase, phase.isBody, !request.isCollected, let body = try? request.body() {
+      state.consumed(body.bytes.readableBytes, phase.direction)
     }
+    if state.hasFlowControlWork { sendFlowControl() }
   }
 
-  private func end(_ status: GRPCStatus, because error: any Error) {
-    failure = error
+  // MARK: End
+
+  /// The proxy sends no more and nothing is left to answer.
+  func finishIfDone() {
+    if hasReceivedEnd, !isBusy { call.finish(.ok) }
+  }
+
+  func end(_ status: GRPCStatus, because error: any Error) {
+    failure = failure ?? error
     call.finish(status)
   }
 
-  private func streamEnded() {
-    service.server.onStreamEnd(streamEnding, context: context)
+  func streamEnded() {
+    let ending = streamEnding
+    service.server.onStreamEnd(ending, context: context)
+    context.setStream(nil)
+    observer?.streamEnded(ending)
   }
 
   private var streamEnding: StreamEnding {
@@ -182,13 +265,10 @@ final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   }
 }
 
-extension GRPCStatus {
-  /// The status that ends a stream whose callout failed: the one it threw, or one that says whose fault it was.
-  fileprivate init(callout error: any Error) {
-    switch error {
-    case let error as CalloutError:
-      self.init(error.code == .malformedRequest ? .invalidArgument : .internal, error.message)
-    default: self.init(error)
-    }
-  }
+/// Is told what hooks do, on the event loop of their stream.
+package protocol ProcessCallObserver: AnyObject {
+  /// Hooks have nothing to do until the proxy sends something, or the stream is over.
+  func hooksAreQuiet()
+  /// The stream is over, and no hook is at work any more.
+  func streamEnded(_ ending: StreamEnding)
 }

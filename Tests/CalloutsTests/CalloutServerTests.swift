@@ -53,7 +53,7 @@ private final class Throwing: CalloutServer, @unchecked Sendable {
 
   override var configuration: Configuration {
     var configuration = Configuration()
-    configuration.failurePolicy = policy
+    configuration.failurePolicy = PerPhase(policy)
     return configuration
   }
   override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
@@ -73,7 +73,7 @@ struct CalloutServerTests {
     let server = Recording()
     let harness = CalloutHarness(server)
     for message in Self.exchange { #expect(try await harness.send(message).count == 1) }
-    harness.end()
+    await harness.end()
     #expect(
       server.calls.withLock { $0 } == [
         "request headers /p", "request body one", "request trailers 1", "response headers 204", "response body two",
@@ -99,11 +99,11 @@ struct CalloutServerTests {
   }
 
   @Test("the end is told once")
-  func end() {
+  func end() async {
     let server = Recording()
     let harness = CalloutHarness(server)
-    harness.end(.cancelled)
-    harness.end()
+    await harness.end()
+    await harness.end()
     #expect(server.calls.withLock { $0 } == ["end cancelled"])
   }
 
@@ -111,7 +111,7 @@ struct CalloutServerTests {
   func failStream() async throws {
     let harness = CalloutHarness(Throwing(.failStream))
     await #expect(throws: Throwing.Failure.self) { try await harness.send(.requestHeaders([:])) }
-    guard case .failed(let error)? = harness.ending else { return #expect(Bool(false), "not failed") }
+    guard case .failed(let error)? = await harness.ending else { return #expect(Bool(false), "not failed") }
     #expect(error is Throwing.Failure)
   }
 

@@ -23,9 +23,9 @@ extension Reading {
   /// As the lazy codec reads; throws where it refuses.
   init(lazily bytes: [UInt8]) throws {
     let request = try ProcessingRequest(serialized: ByteBuffer(bytes: bytes))
-    var state = ProcessingState()
+    var state = ProcessingState(ProcessingState.Filter(CalloutServer.Configuration()))
     try state.receive(request)
-    let context = CalloutContext(streamID: 1, peer: nil, logger: Logger(label: "test")) { [] }
+    let context = CalloutContext(streamID: 1, peer: nil, logger: Logger(label: "test"))
     context.receive(request)
     self.init(
       phase: request.phase, observabilityMode: request.observabilityMode, requestMode: state.mode(of: .request),

@@ -18,7 +18,7 @@ private final class Obeying: CalloutServer, @unchecked Sendable {
 
   override var configuration: Configuration {
     var configuration = Configuration()
-    configuration.failurePolicy = policy
+    configuration.failurePolicy = PerPhase(policy)
     return configuration
   }
 

@@ -20,7 +20,7 @@ final class Hooked: CalloutServer, @unchecked Sendable {
   ) {
     self.init()
     settings.hookExecutor = executor
-    settings.failurePolicy = policy
+    settings.failurePolicy = PerPhase(policy)
     self.headers = headers
     self.body = body
   }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import Callouts
+import ExtProcTesting
+import SwiftProtobuf
+import Testing
+
+@Suite("Time for a hook", .timeLimit(.minutes(1)))
+struct TimeoutTests {
+  /// A callout whose hooks wait until they are cancelled.
+  private func waiting(
+    _ policy: CalloutServer.LatePolicy, _ executor: CalloutServer.HookExecutor = .eventLoop, log: Log = Log()
+  ) -> CalloutHarness {
+    CalloutHarness(
+      Given(
+        {
+          $0.softDeadline = .milliseconds(10)
+          $0.latePolicy = PerPhase(policy)
+          $0.hookExecutor = executor
+        },
+        headers: { _, _ in
+          do {
+            try await Task.sleep(for: .seconds(60))
+          } catch {
+            log.note("cancelled")
+            throw error
+          }
+          return .continue
+        }))
+  }
+
+  @Test("a hook asks for more time, and Envoy gets the request by itself and before the answer")
+  func byHand() async throws {
+    for executor in [CalloutServer.HookExecutor.eventLoop, .concurrent] {
+      let server = Given(
+        { $0.hookExecutor = executor },
+        headers: { _, context in
+          context.overrideMessageTimeout(.milliseconds(2_500))
+          context.overrideMessageTimeout(.seconds(9))
+          return .continue
+        })
+      let harness = CalloutHarness(server)
+      for message in [ProcessingRequestMessage.requestHeaders([:]), .responseHeaders([:])] {
+        let replies = try await harness.send(message)
+        #expect(replies.count == 2)
+        let expected = ProcessingResponseMessage.with {
+          $0.overrideMessageTimeout = .init(seconds: 2, nanos: 500_000_000)
+        }
+        #expect(replies.first == expected)
+      }
+    }
+  }
+
+  @Test("no time is asked for where Envoy has no timeout")
+  func withoutTimeout() async throws {
+    let server = Given(headers: { _, context in
+      context.overrideMessageTimeout(.seconds(2))
+      return .continue
+    })
+    let duplex = ProcessingRequestMessage.requestHeaders([:]).withBodyModes(request: .fullDuplexStreamed)
+    #expect(try await CalloutHarness(server).send(duplex).count == 1)
+    #expect(try await CalloutHarness(server).send(.requestHeaders([:]).inObservabilityMode()).isEmpty)
+  }
+
+  @Test("a late hook has more time asked for, once")
+  func extended() async throws {
+    let server = Given(
+      {
+        $0.softDeadline = .milliseconds(1)
+        $0.latePolicy[.requestHeaders] = .extend(.seconds(3))
+      },
+      headers: { _, _ in
+        try await Task.sleep(for: .milliseconds(50))
+        return .continue
+      })
+    let harness = CalloutHarness(server)
+    let replies = try await harness.send(.requestHeaders([:]))
+    #expect(replies.map { $0.overrideMessageTimeout.seconds } == [3, 0])
+    #expect(try await harness.send(.responseHeaders([:])).count == 1)
+  }
+
+  @Test(
+    "a late hook is given up: cancelled, and answered for",
+    arguments: [CalloutServer.HookExecutor.eventLoop, .concurrent])
+  func givenUp(executor: CalloutServer.HookExecutor) async throws {
+    let log = Log()
+    let passing = waiting(.giveUp(.passThrough), executor, log: log)
+    #expect(try await passing.reply(to: .requestHeaders([:])) == .with { $0.requestHeaders = .init() })
+    #expect(log.lines == ["cancelled"])
+    #expect(try await passing.reply(to: .responseHeaders([:])) == .with { $0.responseHeaders = .init() })
+
+    let denied = ImmediateResponse(status: 504, body: "late")
+    let reply = try await waiting(.giveUp(.immediate(denied)), executor).reply(to: .requestHeaders([:]))
+    #expect(reply.immediateResponse.status.code.rawValue == 504)
+
+    let failing = waiting(.giveUp(.failStream), executor)
+    let error = await #expect(throws: CalloutError.self) { try await failing.send(.requestHeaders([:])) }
+    #expect(error?.code == .lateHook)
+  }
+
+  @Test("a hook in time is not late")
+  func inTime() async throws {
+    let server = Given({
+      $0.softDeadline = .seconds(30)
+      $0.latePolicy = PerPhase(.giveUp(.failStream))
+    })
+    let harness = CalloutHarness(server)
+    for _ in 0..<10 { #expect(try await harness.send(.requestHeaders([:])).count == 1) }
+  }
+}
