@@ -50,14 +50,19 @@ package struct BodyCollector: Sendable {
     return HTTPBody(collected, lastPiece: lastPiece)
   }
 
+  /// The collected body, to be given back; what follows of it passes.
+  package mutating func giveBack(endingWith lastPiece: HTTPBody) -> HTTPBody {
+    isPassing = true
+    return takeBody(endingWith: lastPiece)
+  }
+
   private mutating func overLimit(_ piece: HTTPBody, _ isWhole: Bool) -> Step {
     guard case .passThrough = handling.overLimit else { return .reject }
     guard handling.delivery == .whole, !isWhole else {
       isPassing = !isWhole
       return .pass
     }
-    isPassing = true
     collected.writeImmutableBuffer(piece.bytes)
-    return .giveBack(takeBody(endingWith: piece))
+    return .giveBack(giveBack(endingWith: piece))
   }
 }

@@ -28,8 +28,10 @@ public struct BodyHandling: Sendable {
   ///
   /// The default limit is that of Envoy's own buffers, 1 MiB. In BUFFERED_PARTIAL the proxy sends one piece, and
   /// `endOfStream` tells whether it is all. In GRPC each message is a whole. In STREAMED the proxy is given an empty
-  /// piece for each that was collected, and the body in place of the last one; a body that pauses for longer than half
-  /// of `configuration.messageTimeout` and then ends in trailers cannot be given back, and its stream fails.
+  /// piece for each that was collected, and the body in place of the last one, whose answer has to wait until it is
+  /// known to be the last. Where that takes longer than half of `configuration.messageTimeout`, because the body pauses
+  /// or ends in trailers (of which Envoy tells nothing before), the failure policy applies: bodies like that are for
+  /// BUFFERED or FULL_DUPLEX_STREAMED.
   public static func whole(upTo limit: Int = 1 << 20, overLimit: OverLimit = .reject) -> BodyHandling {
     BodyHandling(.whole, upTo: limit, overLimit: overLimit)
   }

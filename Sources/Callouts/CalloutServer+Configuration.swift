@@ -19,8 +19,8 @@ extension CalloutServer {
     /// What happens, in each phase, to a message whose hook is late. Envoy has no timeout in the full duplex and GRPC
     /// body modes; there a late hook is only counted.
     public var latePolicy = PerPhase(LatePolicy.wait)
-    /// What Envoy's filter has as `message_timeout`: no answer that the callout could give is held back for longer than
-    /// half of it.
+    /// What Envoy's filter has as `message_timeout`: half of it is the longest that an answer is held back, which
+    /// `BodyHandling.whole` has to do in the STREAMED mode.
     public var messageTimeout = Duration.milliseconds(200)
     /// Envoy's filter has `allow_mode_override`. Without it Envoy ignores a `modeOverride`, so that none is sent.
     public var allowModeOverride = false

@@ -12,7 +12,8 @@ final class BodyHandlers {
     /// The last request whose piece was collected. In STREAMED its answer is held back: trailers may show that it is
     /// the one that must carry the whole body.
     var held: ProcessingRequest?
-    var release: Scheduled<Void>?
+    /// Ends the wait for what follows it.
+    var patience: Scheduled<Void>?
     var stream: MessageStream?
   }
 
@@ -74,12 +75,16 @@ final class BodyHandlers {
 }
 
 extension BodyHandlers.Handler {
+  mutating func takeHeld() -> ProcessingRequest? {
+    patience?.cancel()
+    patience = nil
+    return held.take()
+  }
+
   fileprivate var isAtWork: Bool { stream.map { $0.isRunning && !$0.incoming.isAwaited } ?? false }
 
   fileprivate mutating func cancel() {
-    release?.cancel()
-    release = nil
-    held = nil
+    _ = takeHeld()
     stream?.incoming.fail(CancellationError())
     stream?.task?.cancel()
   }

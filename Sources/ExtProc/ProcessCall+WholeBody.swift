@@ -51,14 +51,7 @@ extension ProcessCall {
     before trailers: ProcessingRequest, _ phase: Phase, _ bodies: BodyHandlers
   ) throws(CalloutError) {
     let direction = phase.direction
-    guard let held = bodies[direction].held else {
-      throw CalloutError(
-        .unsuitableBodyMode,
-        "the \(direction)'s body cannot be given back, since it paused and then ended in trailers: "
-          + "have Envoy's filter send it as BUFFERED or FULL_DUPLEX_STREAMED")
-    }
-    bodies[direction].held = nil
-    bodies[direction].release?.cancel()
+    guard let held = bodies[direction].takeHeld() else { return begin(trailers) }
     let body = bodies[direction].collector.takeBody(endingWith: try held.body())
     next = trailers
     begin(held.completing(body))
@@ -72,22 +65,29 @@ extension ProcessCall {
     bodies[phase.direction].held = request
     guard state.hasMessageTimeout(phase.direction) else { return }
     let bound = NIOLoopBound(self, eventLoop: call.eventLoop)
-    bodies[phase.direction].release = call.eventLoop.scheduleTask(in: longestHold) {
-      bound.value.ending(on: request) { () throws(CalloutError) in
-        try bound.value.release(phase.direction, bound.value.bodies!)
-      }
+    bodies[phase.direction].patience = call.eventLoop.scheduleTask(in: longestHold) {
+      if let bodies = bound.value.bodies { bound.value.bodyPaused(phase.direction, bodies) }
     }
+  }
+
+  /// Whether more follows must have been known by now: Envoy waits no longer, and tells of trailers only afterwards.
+  private func bodyPaused(_ direction: Direction, _ bodies: BodyHandlers) {
+    guard let held = bodies[direction].takeHeld(), let piece = try? held.body() else { return }
+    let body = bodies[direction].collector.giveBack(endingWith: piece)
+    let error = CalloutError(
+      .unsuitableBodyMode,
+      "the \(direction)'s body paused, or ended in trailers, before it was whole: have Envoy's filter send it as "
+        + "BUFFERED or FULL_DUPLEX_STREAMED")
+    fail(held.completing(body), error)
   }
 
   /// Answers the piece that was held: it is taken, for what was collected goes back in another's place.
   private func release(_ direction: Direction, _ bodies: BodyHandlers) throws(CalloutError) {
-    bodies[direction].release?.cancel()
-    bodies[direction].release = nil
-    guard let held = bodies[direction].held.take(), let phase = held.phase, !state.isDuplex(direction) else { return }
+    guard let held = bodies[direction].takeHeld(), let phase = held.phase, !state.isDuplex(direction) else { return }
     try send(.body(phase, .clear), to: held)
   }
 
-  /// Long enough to see what follows, and well before Envoy gives up.
+  /// Long enough to see what follows, and before Envoy gives up.
   private var longestHold: TimeAmount { TimeAmount(service.configuration.messageTimeout / 2) }
 }
 

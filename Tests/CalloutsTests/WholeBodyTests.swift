@@ -64,18 +64,24 @@ struct WholeBodyTests {
     #expect(replies.last?.requestTrailers.hasHeaderMutation == true)
   }
 
-  @Test("a piece is not held for longer than the proxy waits; a body that then ends in trailers is lost, which is said")
+  @Test("a piece is not held for longer than the proxy waits: then the failure policy applies, and nothing is lost")
   func longPause() async throws {
-    let server = Given({ (configuration: inout CalloutServer.Configuration) in
-      configuration.messageTimeout = .milliseconds(2)
-      configuration.requestBody = .whole()
-    })
-    try await withRunningServer(server) { server in
-      let stream = try await server.client().stream()
-      _ = try await stream.reply(to: .requestHeaders([:]).withBodyModes(request: .streamed))
-      #expect(try await stream.reply(to: .requestBody("a")).plainBody == "")
-      try await stream.send(.requestTrailers([:]))
-      #expect(await stream.status.message.contains("ended in trailers"))
+    for policy in [CalloutServer.FailurePolicy.failStream, .passThrough] {
+      let server = Given({ (configuration: inout CalloutServer.Configuration) in
+        configuration.messageTimeout = .milliseconds(2)
+        configuration.failurePolicy[.requestBody] = policy
+        configuration.requestBody = .whole()
+      })
+      try await withRunningServer(server) { server in
+        let stream = try await server.client().stream()
+        _ = try await stream.reply(to: .requestHeaders([:]).withBodyModes(request: .streamed))
+        try await stream.send(.requestBody("a"))
+        guard case .passThrough = policy else {
+          return #expect(await stream.status.message.contains("ended in trailers"))
+        }
+        #expect(try await stream.next()?.plainBody == "a")
+        #expect(try await stream.reply(to: .requestBody("b", endOfStream: true)) == .with { $0.requestBody = .init() })
+      }
     }
   }
 
