@@ -14,6 +14,10 @@ public struct EnvoyConfiguration: Sendable {
   public var callouts: [Callout]
   /// Envoy's worker threads.
   public var workers = 1
+  /// Envoy's own responses have a field `x-response-code-details` that says where they come from.
+  public var showsResponseCodeDetails = false
+  /// Routes that come before the one that takes everything to the upstream, each as JSON (`config.route.v3.Route`).
+  public var routesJSON: [String] = []
 
   public init(upstream: ListenAddress, callouts: [Callout]) {
     self.upstream = upstream
@@ -62,17 +66,20 @@ extension EnvoyConfiguration {
   /// The bootstrap configuration as JSON, which leaves no string to be taken for something else.
   func bootstrap() throws -> Data {
     let router = Self.typed("envoy.filters.http.router", "http.router.v3.Router")
+    let routes = try routesJSON.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) }
+    let last = ["match": ["prefix": "/"], "route": ["cluster": "upstream", "timeout": "60s"]]
     let filters = try callouts.map { try $0.filter() } + [router]
     let manager = Self.typed(
       "envoy.filters.network.http_connection_manager", "network.http_connection_manager.v3.HttpConnectionManager",
       [
         "stat_prefix": "test", "http_filters": filters, "http_protocol_options": ["enable_trailers": true],
+        "local_reply_config": ["mappers": showsResponseCodeDetails ? [Self.detailsMapper] : []],
         "route_config": [
           "name": "route",
           "virtual_hosts": [
             [
               "name": "all", "domains": ["*"],
-              "routes": [["match": ["prefix": "/"], "route": ["cluster": "upstream", "timeout": "60s"]]],
+              "routes": routes + [last],
             ]
           ],
         ],
@@ -86,6 +93,11 @@ extension EnvoyConfiguration {
       "static_resources": ["listeners": [listener], "clusters": [upstream] + callouts.map { $0.cluster() }],
     ]
     return try JSONSerialization.data(withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys])
+  }
+
+  private static var detailsMapper: [String: Any] {
+    let header = ["key": "x-response-code-details", "value": "%RESPONSE_CODE_DETAILS%"]
+    return ["filter": ["not_health_check_filter": [String: Any]()], "headers_to_add": [["header": header]]]
   }
 
   fileprivate static func typed(_ name: String, _ type: String, _ fields: [String: Any] = [:]) -> [String: Any] {

@@ -74,6 +74,18 @@ public final class EnvoyProcess: Sendable {
   /// What Envoy logged, warnings and worse.
   public var log: String { process.output }
 
+  /// The version that an Envoy says it is, such as `1.40.0`.
+  public static func version(of executable: String) async throws -> String {
+    let process = try ChildProcess(executable, ["--version"])
+    _ = await process.exitStatus
+    // envoy  version: <commit>/<version>/<...>
+    let parts = process.output.split(separator: "/").map(String.init)
+    guard let version = parts.first(where: { $0.contains(".") && $0.allSatisfy { $0.isNumber || $0 == "." } }) else {
+      throw ChildProcessError("\(executable) --version says no version: \(process.output)")
+    }
+    return version
+  }
+
   /// The value of a counter or gauge, such as `cluster.callout.upstream_cx_total`; 0 for an unknown one.
   public func statistic(_ name: String) async throws -> Int {
     let connection = try await HTTPConnection.connect(to: admin)

@@ -9,5 +9,6 @@ final class Seen: Sendable {
   func note(_ request: HTTPRequest) { requests.withLock { $0.append(request) } }
 
   var last: HTTPRequest? { requests.withLock(\.last) }
+  var all: [HTTPRequest] { requests.withLock { $0 } }
   var count: Int { requests.withLock(\.count) }
 }
