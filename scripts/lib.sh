@@ -9,6 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 {
   envoy_version=1.40.0
   envoy_old_version=1.36.4
+  envoy_versions="1.36.4 1.37.0 1.38.3 1.39.3 1.40.0"
 }
 
 say() { echo "==> $*"; }

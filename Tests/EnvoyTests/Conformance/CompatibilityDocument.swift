@@ -14,8 +14,8 @@ enum CompatibilityDocument {
 
     Each line was seen by running it on Envoy 1.36, 1.37, 1.38, 1.39 and 1.40: what a server does, and what the client or
     the upstream then gets, a status with Envoy's response code details where the answer is Envoy's own. Where versions
-    differ, each says what it does. Unless a line says otherwise the filter has `message_timeout` 0.2 s and sends both
-    headers, and failures are not allowed. Written by `make test-envoy-versions`; the rows are in
+    differ, each says what it does. Unless a line says otherwise the filter sends both headers and no bodies, and does not
+    allow failures; `message_timeout` is 0.2 s where a line is about time. Written by `make test-envoy-versions`; the rows are in
     `Tests/EnvoyTests/Conformance`.
 
 

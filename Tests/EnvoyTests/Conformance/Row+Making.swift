@@ -36,6 +36,9 @@ extension Row {
     }
   }
 
+  /// What Envoy 1.36 does, where it is something else.
+  static func before1_37(_ seen: String) -> [ClosedRange<EnvoyVersion>: String] { [.v1_36 ... .v1_36: seen] }
+
   /// Answers every request with a short body.
   static let upstream: HTTPUpstream.Responder = { _ in HTTPResponse(fields: ["x-upstream": "1"], body: "answer") }
 

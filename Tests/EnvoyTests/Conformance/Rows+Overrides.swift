@@ -22,7 +22,8 @@ extension Row {
   }
 
   private static func timeout(
-    _ rule: String, max: String? = "20s", seen expected: String, _ replies: ProcessingResponseMessage...,
+    _ rule: String, max: String? = "20s", see: @escaping @Sendable (Exchange) -> String = \.outcome,
+    seen expected: String, _ replies: ProcessingResponseMessage...,
     after: Duration = .milliseconds(500)
   ) -> Row {
     Row(
@@ -41,7 +42,7 @@ extension Row {
           try await Task.sleep(for: after)
           try await stream.send(.requestHeaders())
         }
-      }, seen: expected)
+      }, see: see, seen: expected)
   }
 
   static let overrides: [Row] = [
@@ -129,7 +130,8 @@ extension Row {
       "asks for more time twice", seen: "504 ext_proc_error_per-message_timeout_exceeded", .timeout(300),
       .timeout(10_000), after: .milliseconds(700)),
     timeout(
-      "asks for more time together with an answer, and answers later", seen: "200",
+      "asks for more time together with an answer, and answers later",
+      see: { $0.upstreamHeader("x-new") }, seen: "upstream gets no x-new",
       .requestHeaders { $0.set("x-new", "1") }.and { $0.overrideMessageTimeout = .init(seconds: 10) }),
   ]
 }
