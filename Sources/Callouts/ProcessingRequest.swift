@@ -74,7 +74,7 @@ public struct ProcessingRequest: Sendable {
   var attributeFields: [UInt8] { extras?.attributeFields ?? [] }
 
   /// What the proxy says about ext_proc's own flow control.
-  var flowControl: FlowControl? { extras?.flowControl }
+  package var flowControl: FlowControl? { extras?.flowControl }
 
   struct ProtocolConfiguration: Sendable, Hashable {
     var requestBodyMode = BodySendMode.none
@@ -82,12 +82,14 @@ public struct ProcessingRequest: Sendable {
     var sendsBodyWithoutWaiting = false
   }
 
-  struct FlowControl: Sendable, Hashable {
-    struct Both: Sendable, Hashable { var request: Int64 = 0, response: Int64 = 0 }
-    struct Start: Sendable, Hashable { var receiving = Both(), sending = Both() }
+  package struct FlowControl: Sendable, Hashable {
+    package struct Both: Sendable, Hashable { package var request: Int64 = 0, response: Int64 = 0 }
+    package struct Start: Sendable, Hashable { package var receiving = Both(), sending = Both() }
 
-    var start: Start?
-    var increments: Both?
+    /// `flow_control_init`: what the proxy may send, and what it takes.
+    package var start: Start?
+    /// `client_window_update`: what it takes more.
+    package var increments: Both?
   }
 
   /// Reads a serialized request; throws `CalloutError` where the bytes are none.

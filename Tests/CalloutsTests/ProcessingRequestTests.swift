@@ -11,17 +11,6 @@ import Testing
 
 @Suite("ProcessingRequest")
 struct ProcessingRequestTests {
-  @Test("reads what swift-protobuf reads, with odd fields everywhere", arguments: [1, 2, 3, 4] as [UInt64])
-  func agreesOnWellFormed(seed: UInt64) throws {
-    var requests = RandomRequest(random: Seeded(seed))
-    for _ in 0..<5_000 {
-      let bytes = requests.next()
-      let expected = try Reading(eagerly: bytes)
-      let reading = try? Reading(lazily: bytes)
-      try #require(reading == expected, "\(bytes)")
-    }
-  }
-
   @Test("accepts and refuses what swift-protobuf does when a message is cut at any byte")
   func agreesOnTruncated() throws {
     var requests = RandomRequest(random: Seeded(5), hasLazyParts: false)
@@ -29,27 +18,6 @@ struct ProcessingRequestTests {
       let bytes = requests.next()
       for length in 0...bytes.count { try requireAgreement(Array(bytes.prefix(length))) }
     }
-  }
-
-  @Test("accepts and refuses what swift-protobuf does when bytes are changed, but for what is lax on purpose")
-  func agreesOnCorrupted() throws {
-    var requests = RandomRequest(random: Seeded(6), hasLazyParts: false)
-    var (refused, lax) = (0, 0)
-    for _ in 0..<20_000 {
-      var bytes = requests.next()
-      guard !bytes.isEmpty else { continue }
-      bytes[Int.random(in: bytes.indices, using: &requests.random)] = UInt8.random(in: 0...255, using: &requests.random)
-      do {
-        let expected = try Reading(eagerly: bytes)
-        let reading = try? Reading(lazily: bytes)
-        try #require(reading == expected, "\(bytes)")
-      } catch is BinaryDecodingError {
-        refused += 1
-        if (try? Reading(lazily: bytes)) != nil { lax += 1 }
-      }
-    }
-    #expect(refused > 5_000)
-    #expect(lax < refused / 10)
   }
 
   @Test("numbers of any length are read, or refused, as swift-protobuf does", arguments: 0...12)

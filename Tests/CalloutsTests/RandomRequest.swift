@@ -54,6 +54,9 @@ struct RandomRequest {
     }
     if chance(3) { fields.append(Wire.number(10, anyNumber())) }
     for _ in 0..<Int.random(in: 0...2, using: &random) { fields.append(Wire.bytes(11, configuration())) }
+    for _ in 0..<Int.random(in: 0...2, using: &random) where chance(3) {
+      fields.append(Wire.bytes(Int.random(in: 12...13, using: &random), windows()))
+    }
     if hasLazyParts { fields += coldFields() }
     fields += oddFields(2...13)
     fields.shuffle(using: &random)
@@ -99,10 +102,15 @@ struct RandomRequest {
     for _ in 0..<Int.random(in: 0...2, using: &random) {
       fields.append(Wire.bytes(1, (0..<Int.random(in: 0...300, using: &random)).map { UInt8(truncatingIfNeeded: $0) }))
     }
-    for field in 2...4 where chance(2) { fields.append(Wire.number(field, anyNumber())) }
-    fields += oddFields(1...4)
+    for field in 2...5 where chance(2) { fields.append(Wire.number(field, anyNumber())) }
+    fields += oddFields(1...5)
     fields.shuffle(using: &random)
     return Array(fields.joined())
+  }
+
+  private mutating func windows() -> [UInt8] {
+    let fields = (1...4).filter { _ in chance(2) }.map { Wire.number($0, anyNumber()) }
+    return Array((fields + oddFields(1...4)).joined())
   }
 
   private mutating func configuration() -> [UInt8] {

@@ -9,6 +9,9 @@ import SwiftProtobuf
 struct Reading: Equatable {
   var phase: Phase?
   var observabilityMode: Bool
+  /// The windows that the proxy tells, and their increments, in the order of the fields' numbers.
+  var windows: [Int64]?
+  var increments: [Int64]?
   var requestMode: BodySendMode?
   var responseMode: BodySendMode?
   var headers: [[[UInt8]]] = []
@@ -30,11 +33,17 @@ extension Reading {
     self.init(
       phase: request.phase, observabilityMode: request.observabilityMode, requestMode: state.mode(of: .request),
       responseMode: state.mode(of: .response), attributes: context.attributes, metadata: context.filterMetadata)
+    windows = request.flowControl?.start.map {
+      [$0.receiving.request, $0.sending.request, $0.receiving.response, $0.sending.response]
+    }
+    increments = request.flowControl?.increments.map { [$0.request, $0.response] }
     switch request.phase {
     case .requestBody, .responseBody:
       let content = try request.body()
       body = Array(buffer: content.bytes)
-      bodyFlags = [content.endOfStream, content.endOfStreamWithoutMessage, content.grpcMessageCompressed]
+      bodyFlags = [
+        content.endOfStream, content.endOfStreamWithoutMessage, content.grpcMessageCompressed, content.drainComplete,
+      ]
     case .requestHeaders, .responseHeaders:
       let content = try request.headers()
       endOfStream = content.endOfStream
@@ -57,6 +66,17 @@ extension Reading {
       requestMode: message.hasProtocolConfig ? message.protocolConfig.requestBodyMode : nil,
       responseMode: message.hasProtocolConfig ? message.protocolConfig.responseBodyMode : nil,
       attributes: message.attributes, metadata: message.metadataContext.filterMetadata)
+    if message.hasFlowControlInit {
+      let start = message.flowControlInit
+      windows = [
+        start.initialWindowDownstreamToSidestream, start.initialWindowSidestreamToUpstream,
+        start.initialWindowUpstreamToSidestream, start.initialWindowSidestreamToDownstream,
+      ]
+    }
+    if message.hasClientWindowUpdate {
+      let update = message.clientWindowUpdate
+      increments = [update.windowIncrementSidestreamToUpstream, update.windowIncrementSidestreamToDownstream]
+    }
     switch message.request {
     case .requestHeaders(let content): set(.requestHeaders, content)
     case .responseHeaders(let content): set(.responseHeaders, content)
@@ -76,7 +96,9 @@ extension Reading {
   private mutating func set(_ phase: Phase, _ content: Envoy_Service_ExtProc_V3_HttpBody) {
     self.phase = phase
     body = Array(content.body)
-    bodyFlags = [content.endOfStream, content.endOfStreamWithoutMessage, content.grpcMessageCompressed]
+    bodyFlags = [
+      content.endOfStream, content.endOfStreamWithoutMessage, content.grpcMessageCompressed, content.drainComplete,
+    ]
   }
 
   private mutating func set(_ phase: Phase, _ map: Envoy_Config_Core_V3_HeaderMap) {
