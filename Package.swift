@@ -131,3 +131,11 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Only for scripts/fuzz: a program whose `main` is libFuzzer's cannot be linked in a usual build.
+if Context.environment["CALLOUTS_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["Callouts", "CalloutGRPC", "CalloutTransport", "EnvoyAPI", nioCore, protobuf], path: "Fuzz",
+      swiftSettings: strict))
+}
