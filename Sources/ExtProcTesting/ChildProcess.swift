@@ -51,13 +51,27 @@ package final class ChildProcess: Sendable {
     var argv = ([executable] + arguments).map { strdup($0) } + [nil]
     var envp = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for string in argv + envp { free(string) } }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    listenToSignals(&attributes)
     var pid: pid_t = 0
-    let result = posix_spawn(&pid, executable, &actions, nil, &argv, &envp)
+    let result = posix_spawn(&pid, executable, &actions, &attributes, &argv, &envp)
     guard result == 0 else {
       close(ends[0])
       throw ChildProcessError("cannot start \(executable): errno \(result)")
     }
     return (pid, ends[0])
+  }
+
+  /// A program inherits the signals that the thread which starts it blocks, and SIGTERM would not end it.
+  private static func listenToSignals(_ attributes: inout posix_spawnattr_t) {
+    var (none, all) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    sigfillset(&all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
   }
 
   /// Reads all output, then waits for the end.
