@@ -202,13 +202,16 @@ struct EnvoyFilterTests {
     #expect(exchange.upstreamRequest?.text == "ABCDEFgh")
   }
 
-  @Test("a filter that sends nothing opens no stream, and one that Envoy refuses runs nothing")
+  @Test("a filter that sends nothing opens no stream, and one that Envoy cannot use runs nothing")
   func configuration() async throws {
     let silent = EnvoyFilter { ($0.requestHeaderMode, $0.responseHeaderMode) = (.skip, .skip) }
     let exchange = try await silent.exchange(HTTPRequest("POST", body: "a")) { _ in
       throw GRPCStatus(.unavailable, "nobody is to come")
     }
     #expect(exchange.upstreamRequest?.text == "a")
+    await #expect(throws: InvalidEnvoyFilter.self) {
+      try await EnvoyFilter { $0.requestBodyMode = .grpc }.exchange(HTTPRequest(), with: CalloutServer())
+    }
     await #expect(throws: InvalidEnvoyFilter.self) {
       try await EnvoyFilter { $0.requestBodyMode = .fullDuplexStreamed }.exchange(HTTPRequest(), with: CalloutServer())
     }

@@ -14,7 +14,7 @@ extension EnvoyFilter {
   ///   - chunkSize: bytes of a body that come to the filter at once, in both directions.
   ///   - upstream: answers what arrives; the default one with what it received, as text.
   ///
-  /// Throws an `ExchangeFailure` where Envoy would fail the request, an `InvalidEnvoyFilter` where it would not start, and
+  /// Throws an `ExchangeFailure` where Envoy would fail the request, an `InvalidEnvoyFilter` where it cannot be used so, and
   /// what `upstream` throws.
   public func exchange(
     _ request: HTTPRequest, with callout: CalloutServer, chunkSize: Int = 16_384,
@@ -48,7 +48,7 @@ extension EnvoyFilter {
     _ request: HTTPRequest, chunkSize: Int = 16_384, upstream: @escaping Upstream = { HTTPUpstream.echo($0) },
     over open: @escaping @Sendable (Metadata) async throws -> any ProcessingStream
   ) async throws -> EnvoyExchange {
-    if let mistake { throw InvalidEnvoyFilter(description: "Envoy refuses this filter: \(mistake)") }
+    if let mistake { throw InvalidEnvoyFilter(description: "the filter cannot be used: \(mistake)") }
     precondition(chunkSize > 0, "a chunk has at least one byte")
     let run = ExchangeRun(filter: self, chunkSize: chunkSize, upstream: upstream, open: open)
     return try await run.exchange(request)

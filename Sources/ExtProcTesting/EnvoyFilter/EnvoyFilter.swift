@@ -89,9 +89,12 @@ public struct EnvoyFilter: Sendable, Hashable {
     case retain = "RETAIN"
   }
 
-  /// Why an Envoy would not start with this filter, or nil.
+  /// Why an Envoy would not start with this filter, or not do what it says; nil where it would.
   var mistake: String? {
     let mode = processingMode
+    if [mode.requestBodyMode, mode.responseBodyMode].contains(.grpc) {
+      return "Envoy does not implement the body mode GRPC; use FULL_DUPLEX_STREAMED"
+    }
     if mode.requestBodyMode == .fullDuplexStreamed, mode.requestTrailerMode != .send {
       return "request_body_mode FULL_DUPLEX_STREAMED needs request_trailer_mode SEND"
     }
@@ -102,7 +105,7 @@ public struct EnvoyFilter: Sendable, Hashable {
   }
 }
 
-/// Envoy would not start with this configuration.
+/// Envoy would not start with this configuration, or not do what it says.
 public struct InvalidEnvoyFilter: Error, CustomStringConvertible {
   public let description: String
 }

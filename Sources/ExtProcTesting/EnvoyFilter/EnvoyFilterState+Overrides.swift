@@ -31,6 +31,9 @@ extension EnvoyFilterState {
     guard filter.allowedOverrideModes.isEmpty || filter.allowedOverrideModes.contains(where: mode.equals) else {
       return warn("mode_override was ignored: the filter's allowed_override_modes do not list it")
     }
+    if [mode.requestBodyMode, mode.responseBodyMode].contains(.grpc) {
+      warn("mode_override to the body mode GRPC shows the callout no body: Envoy does not implement it")
+    }
     request.apply(mode)
     response.apply(mode)
   }

@@ -13,6 +13,11 @@ struct StrictnessTests {
     try await compare(group) { failure in #expect(failure == nil) }
   }
 
+  @Test("corners of what is allowed", .serialized, arguments: TrialGroup.groups(of: Trial.corners))
+  func corners(_ group: TrialGroup) async throws {
+    try await compare(group) { failure in #expect(failure == nil) }
+  }
+
   @Test(
     "callouts that answer themselves or change the rules", .serialized, arguments: TrialGroup.groups(of: Trial.special))
   func special(_ group: TrialGroup) async throws { try await compare(group) }
