@@ -13,13 +13,13 @@ enum Act: Sendable {
   case end(GRPCStatus)
 }
 
-typealias Script = @Sendable (ProcessingRequestMessage) -> [Act]
+typealias TrialScript = @Sendable (ProcessingRequestMessage) -> [Act]
 
 /// Serves a callout that does what a script says and checks nothing.
 ///
 /// The script may be another for each stream.
 func withScriptedCallout<Result>(
-  _ current: @escaping @Sendable () -> Script, _ body: (RunningServer) async throws -> Result
+  _ current: @escaping @Sendable () -> TrialScript, _ body: (RunningServer) async throws -> Result
 ) async throws -> Result {
   let method = GRPCMethod("Process") { requests, responses, _ in
     let script = current()
@@ -50,10 +50,10 @@ func pass(_ message: ProcessingRequestMessage, duplex: Bool = false) -> Processi
   switch message.request {
   case .requestBody(let body) where duplex: .requestBody(.streamed(body.body, body.endOfStream))
   case .responseBody(let body) where duplex: .responseBody(.streamed(body.body, body.endOfStream))
-  case .requestHeaders: .requestHeaders()
-  case .responseHeaders: .responseHeaders()
-  case .requestBody: .requestBody()
-  case .responseBody: .responseBody()
+  case .requestHeaders: .requestHeaders(.init())
+  case .responseHeaders: .responseHeaders(.init())
+  case .requestBody: .requestBody(.init())
+  case .responseBody: .responseBody(.init())
   case .requestTrailers: .with { $0.requestTrailers = .init() }
   case .responseTrailers: .with { $0.responseTrailers = .init() }
   case nil: .init()
@@ -67,10 +67,10 @@ extension Act {
 }
 
 extension ProcessingResponseMessage {
-  static func requestHeaders(_ common: Common = .init()) -> Self { with { $0.requestHeaders.response = common } }
-  static func responseHeaders(_ common: Common = .init()) -> Self { with { $0.responseHeaders.response = common } }
-  static func requestBody(_ common: Common = .init()) -> Self { with { $0.requestBody.response = common } }
-  static func responseBody(_ common: Common = .init()) -> Self { with { $0.responseBody.response = common } }
+  static func requestHeaders(_ common: Common) -> Self { with { $0.requestHeaders.response = common } }
+  static func responseHeaders(_ common: Common) -> Self { with { $0.responseHeaders.response = common } }
+  static func requestBody(_ common: Common) -> Self { with { $0.requestBody.response = common } }
+  static func responseBody(_ common: Common) -> Self { with { $0.responseBody.response = common } }
 
   static func immediate(_ status: Int, _ body: String = "", details: String = "") -> Self {
     with {

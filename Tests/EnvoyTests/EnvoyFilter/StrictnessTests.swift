@@ -33,7 +33,7 @@ struct StrictnessTests {
   func open(_ group: TrialGroup) async throws { try await compare(group) }
 
   private func compare(_ group: TrialGroup, check: (ExchangeFailure?) -> Void = { _ in }) async throws {
-    let script = Shared<Script>({ _ in [] })
+    let script = Shared<TrialScript>({ _ in [] })
     let upstream = ScriptedUpstream()
     try await withScriptedCallout({ script.value }) { server in
       try await withHTTPUpstream(upstream.responder) { address in

@@ -65,18 +65,18 @@ extension Trial {
       filter: { $0.allowModeOverride = true }
     ) { message in
       guard case .requestHeaders = message.request else { return Act.pass(message, duplex: true) }
-      return [.reply(.requestHeaders().with { $0.modeOverride.requestBodyMode = .none })]
+      return [.reply(.requestHeaders(.init()).with { $0.modeOverride.requestBodyMode = .none })]
     },
     Trial("mode_override skips the response", request: post, filter: { $0.allowModeOverride = true }) { message in
       guard case .requestHeaders = message.request else { return [.reply(.immediate(500))] }
-      return [.reply(.requestHeaders().with { $0.modeOverride.responseHeaderMode = .skip })]
+      return [.reply(.requestHeaders(.init()).with { $0.modeOverride.responseHeaderMode = .skip })]
     },
     Trial(
       "mode_override leaves header modes that it does not name", { $0.responseHeaderMode = .skip }, request: post,
       filter: { $0.allowModeOverride = true }
     ) { message in
       switch message.request {
-      case .requestHeaders: [.reply(.requestHeaders().with { $0.modeOverride.responseBodyMode = .buffered })]
+      case .requestHeaders: [.reply(.requestHeaders(.init()).with { $0.modeOverride.responseBodyMode = .buffered })]
       case .responseHeaders: [.reply(.immediate(500))]
       default: [.reply(.responseBody(.body("ANSWER")))]
       }

@@ -8,7 +8,7 @@ extension Trial {
   static let correct: [Trial] =
     modes.flatMap { mode -> [Trial] in
       let isDuplex = mode == .fullDuplexStreamed
-      let passing: Script = { Act.pass($0, duplex: isDuplex) }
+      let passing: TrialScript = { Act.pass($0, duplex: isDuplex) }
       return [
         Trial("\(mode): a body passes", everything(mode), request: post, passing),
         Trial("\(mode): a chunked body passes", everything(mode), request: chunked, passing),

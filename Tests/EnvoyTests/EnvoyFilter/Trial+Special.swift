@@ -53,7 +53,7 @@ extension Trial {
     Trial("a streamed immediate response's body first") { _ in [.reply(.localBody("one", true))] },
     Trial("mode_override to BUFFERED", request: post, filter: { $0.allowModeOverride = true }) { message in
       switch message.request {
-      case .requestHeaders: [.reply(.requestHeaders().with { $0.modeOverride.requestBodyMode = .buffered })]
+      case .requestHeaders: [.reply(.requestHeaders(.init()).with { $0.modeOverride.requestBodyMode = .buffered })]
       case .requestBody: [.reply(.requestBody(.body("HELLO")))]
       default: Act.pass(message)
       }
@@ -63,7 +63,7 @@ extension Trial {
       case .requestHeaders:
         [
           .reply(
-            .requestHeaders().with {
+            .requestHeaders(.init()).with {
               $0.modeOverride.requestBodyMode = .fullDuplexStreamed
               $0.modeOverride.requestTrailerMode = .send
             })
@@ -74,7 +74,7 @@ extension Trial {
     Trial("mode_override away from BUFFERED", bodies(.buffered), request: post, filter: { $0.allowModeOverride = true })
     { message in
       switch message.request {
-      case .requestHeaders: [.reply(.requestHeaders().with { $0.modeOverride.responseHeaderMode = .skip })]
+      case .requestHeaders: [.reply(.requestHeaders(.init()).with { $0.modeOverride.responseHeaderMode = .skip })]
       case .requestBody: [.reply(.requestBody(.body("HELLO!")))]
       case .responseHeaders: [.reply(.responseHeaders(.headers(set: ["x-seen": "1"])))]
       default: Act.pass(message)
@@ -82,7 +82,7 @@ extension Trial {
     },
     Trial("mode_override that is not allowed", request: post) { message in
       switch message.request {
-      case .requestHeaders: [.reply(.requestHeaders().with { $0.modeOverride.requestBodyMode = .buffered })]
+      case .requestHeaders: [.reply(.requestHeaders(.init()).with { $0.modeOverride.requestBodyMode = .buffered })]
       case .requestBody: [.reply(.requestBody(.body("HELLO")))]
       default: Act.pass(message)
       }
@@ -95,7 +95,7 @@ extension Trial {
       }
     ) { message in
       switch message.request {
-      case .requestHeaders: [.reply(.requestHeaders().with { $0.modeOverride.requestBodyMode = .buffered })]
+      case .requestHeaders: [.reply(.requestHeaders(.init()).with { $0.modeOverride.requestBodyMode = .buffered })]
       case .requestBody: [.reply(.requestBody(.body("HELLO")))]
       default: Act.pass(message)
       }

@@ -7,7 +7,7 @@ extension Trial {
   /// Callouts that break a rule.
   static let wrong: [Trial] = [
     Trial("nothing in the reply") { _ in [.reply(.init())] },
-    Trial("a reply of another phase") { _ in [.reply(.responseHeaders())] },
+    Trial("a reply of another phase") { _ in [.reply(.responseHeaders(.init()))] },
     Trial("trailers for headers") { _ in [.reply(.with { $0.requestTrailers = .init() })] },
     Trial("two replies to headers") { Act.pass($0) + Act.pass($0) }.withChance,
     Trial("two replies to the last headers", { $0.responseHeaderMode = .skip }) { Act.pass($0) + Act.pass($0) },
@@ -84,7 +84,7 @@ extension Trial {
         $0.messageTimeout = .seconds(3)
         $0.maxMessageTimeout = .seconds(4)
       }
-    ) { _ in [.reply(.requestHeaders().with { $0.overrideMessageTimeout = .init(seconds: 4) })] },
+    ) { _ in [.reply(.requestHeaders(.init()).with { $0.overrideMessageTimeout = .init(seconds: 4) })] },
     Trial("mode_override alone", filter: { $0.allowModeOverride = true }) { _ in
       [.reply(.with { $0.modeOverride.requestBodyMode = .buffered })]
     },

@@ -11,14 +11,14 @@ struct Trial: Sendable, CustomTestStringConvertible {
   var filter: EnvoyFilter
   var request: HTTPRequest
   var response: HTTPResponse
-  let script: Script
+  let script: TrialScript
   /// Envoy may have asked the upstream when the failure shows, or not.
   var upstreamIsChance = false
 
   init(
     _ name: String, _ mode: (inout ProcessingMode) -> Void = { _ in }, request: HTTPRequest = HTTPRequest(),
     response: HTTPResponse = HTTPResponse(body: "answer"), filter change: (inout EnvoyFilter) -> Void = { _ in },
-    _ script: @escaping Script
+    _ script: @escaping TrialScript
   ) {
     self.name = name
     self.request = request
