@@ -136,6 +136,7 @@ let package = Package(
 if Context.environment["CALLOUTS_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "Fuzz", dependencies: ["Callouts", "CalloutGRPC", "CalloutTransport", "EnvoyAPI", nioCore, protobuf], path: "Fuzz",
+      name: "Fuzz", dependencies: ["Callouts", "CalloutGRPC", "CalloutTransport", "EnvoyAPI", nioCore, protobuf],
+      path: "Fuzz",
       swiftSettings: strict))
 }

@@ -31,12 +31,10 @@ extension HeaderMutation {
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
   private static func isName(_ name: String) -> Bool {
-    var name = name
-    return name.withUTF8 { bytes in
-      let token = bytes.first == UInt8(ascii: ":") ? bytes.dropFirst() : bytes[...]
-      return !token.isEmpty && token.allSatisfy(isTokenByte)
-    }
+    isToken(name.utf8.first == UInt8(ascii: ":") ? name.utf8.dropFirst() : name.utf8[...])
   }
+
+  static func isToken(_ name: Substring.UTF8View) -> Bool { !name.isEmpty && name.allSatisfy(isTokenByte) }
 
   private static func isTokenByte(_ byte: UInt8) -> Bool {
     switch byte {

@@ -37,7 +37,7 @@ extension Row {
   }
 
   /// What Envoy 1.36 does, where it is something else.
-  static func before1_37(_ seen: String) -> [ClosedRange<EnvoyVersion>: String] { [.v1_36 ... .v1_36: seen] }
+  static func beforeVersion137(_ seen: String) -> [ClosedRange<EnvoyVersion>: String] { [.v136 ... .v136: seen] }
 
   /// Answers every request with a short body.
   static let upstream: HTTPUpstream.Responder = { _ in HTTPResponse(fields: ["x-upstream": "1"], body: "answer") }

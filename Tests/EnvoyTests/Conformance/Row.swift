@@ -51,8 +51,8 @@ struct Row: Sendable, CustomTestStringConvertible {
 
 /// A version of Envoy, without its patch.
 enum EnvoyVersion: Int, Sendable, Comparable, CaseIterable {
-  case v1_36 = 36
-  case v1_37, v1_38, v1_39, v1_40
+  case v136 = 36
+  case v137, v138, v139, v140
 
   static func < (one: EnvoyVersion, other: EnvoyVersion) -> Bool { one.rawValue < other.rawValue }
 

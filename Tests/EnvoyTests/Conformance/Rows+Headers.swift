@@ -68,11 +68,11 @@ extension Row {
     setting(
       "x new", as: "sets a header whose name has a space", see: \.outcome,
       seen: "500 header_mutation_set_contains_invalid_character",
-      older: before1_37("500 Invalid_character_in_set_headers_mutation.")),
+      older: beforeVersion137("500 Invalid_character_in_set_headers_mutation.")),
     setting(
       "x-new", "a\nb", as: "sets a header whose value has a line break", see: \.outcome,
       seen: "500 header_mutation_set_contains_invalid_character",
-      older: before1_37("500 Invalid_character_in_set_headers_mutation.")),
+      older: beforeVersion137("500 Invalid_character_in_set_headers_mutation.")),
     setting(
       "X-New", as: "sets a header whose name has capitals", see: { $0.upstreamHeader("x-new") },
       seen: "upstream gets x-new: new"),
@@ -105,7 +105,7 @@ extension Row {
     setting(
       ":method", "PUT", as: "sets :method with disallow_is_error",
       filter: { $0.furtherJSON = #"{"mutation_rules": {"disallow_is_error": true}}"# }, see: \.outcome,
-      seen: "500 header_mutation_set_headers_failed", older: before1_37("500 Invalid_attempt_to_modify_")),
+      seen: "500 header_mutation_set_headers_failed", older: beforeVersion137("500 Invalid_attempt_to_modify_")),
     Row(
       .headers, "removes a header", request: old,
       script: answeringRequestHeaders(.requestHeaders { $0.headerMutation.removeHeaders = ["x-old"] }),
@@ -125,14 +125,14 @@ extension Row {
       .headers, "sets 150 headers",
       script: answeringRequestHeaders(.requestHeaders { for number in 0..<150 { $0.set("x-\(number)", "1") } }),
       seen: "500 header_mutation_operation_count_exceeds_limit",
-      older: before1_37(
+      older: beforeVersion137(
         "500 Header_mutation_remove_header_count_0_or_set_header_count_150_exceed_the_HCM_header_countlimit_100")),
     Row(
       .headers, "removes 150 headers",
       script: answeringRequestHeaders(
         .requestHeaders { $0.headerMutation.removeHeaders = (0..<150).map { "x-\($0)" } }),
       seen: "500 header_mutation_operation_count_exceeds_limit",
-      older: before1_37(
+      older: beforeVersion137(
         "500 Header_mutation_remove_header_count_150_or_set_header_count_0_exceed_the_HCM_header_countlimit_100")),
     Row(
       .headers, "sets a header of 100 KB",

@@ -98,7 +98,7 @@ extension Row {
         for reply in replies { try await stream.send(reply) }
         try await stream.wait()
       }, see: { $0.response?.status == 201 ? see($0) : $0.outcome }, seen: expected,
-      older: before1_37("500 unhandled_message"))
+      older: beforeVersion137("500 unhandled_message"))
   }
 
   static let streamed: [Row] = [
@@ -137,6 +137,6 @@ extension Row {
       seen: "201, client gets 'a'", start, part("a", end: true)),
     Row(
       .streamed, "streams in answer to response headers", script: answeringResponseHeaders(start, part("a", end: true)),
-      seen: "500 spurious_message", older: before1_37("500 unhandled_message")),
+      seen: "500 spurious_message", older: beforeVersion137("500 unhandled_message")),
   ]
 }

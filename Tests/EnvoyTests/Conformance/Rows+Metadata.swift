@@ -38,14 +38,14 @@ extension Row {
       see: { $0.received.map(describe).joined(separator: ", ") }, seen: expected, older: older)
   }
 
-  private static let struct_: Google_Protobuf_Value = .init(structValue: ["key": "value"])
+  private static let structValue: Google_Protobuf_Value = .init(structValue: ["key": "value"])
 
   static let metadata: [Row] = [
     metadata("sets metadata of a namespace that the filter lists", seen: "200, metadata: value") {
-      $0.dynamicMetadata = ["listed": struct_]
+      $0.dynamicMetadata = ["listed": structValue]
     },
     metadata("sets metadata of a namespace that the filter does not list", seen: "200, metadata: none") {
-      $0.dynamicMetadata = ["unlisted": struct_]
+      $0.dynamicMetadata = ["unlisted": structValue]
     },
     metadata("sets metadata that is no struct", seen: "200, metadata: none") {
       $0.dynamicMetadata = ["listed": "text"]

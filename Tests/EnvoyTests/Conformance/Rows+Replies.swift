@@ -55,7 +55,7 @@ extension Row {
       .replies, "answers the same headers twice, with nothing to come",
       filter: { $0.processingMode.responseHeaderMode = .skip },
       script: answeringRequestHeaders(.requestHeaders(), .requestHeaders()), seen: "200",
-      older: before1_37("500 spurious_message")),
+      older: beforeVersion137("500 spurious_message")),
     Row(
       .replies, "does not answer request headers in time", filter: quickly, script: silence,
       seen: "504 ext_proc_error_per-message_timeout_exceeded"),
