@@ -16,7 +16,7 @@ package final class HTTP2Session {
   /// Told when there is something to send or an event to take outside `receive` and `writeOutput`.
   ///
   /// Strong, for a weak reference would slow every use of the object down; whoever sets it takes it back.
-  package var delegate: (any HTTP2SessionDelegate)?
+  @exclusivity(unchecked) package var delegate: (any HTTP2SessionDelegate)?
 
   /// Streams that are open, in no order.
   @exclusivity(unchecked) package private(set) var streams: [HTTP2Stream] = []

@@ -1,40 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 extension HeaderMutation {
-  /// The size of the serialized HeaderMutation, without its own tag and length.
-  var wireSize: Int {
-    var size = 0
-    for setting in settings { size += Protobuf.sizeOfField(setting.wireSize) }
-    for name in removals { size += Protobuf.sizeOfField(name.utf8.count) }
-    return size
+  /// What is seen of a mutation while it is written, so that nobody need read it again.
+  struct Traits: OptionSet, Hashable {
+    let rawValue: UInt8
+
+    /// A name or a value holds bytes for which Envoy would refuse the whole reply.
+    static let illegal = Traits(rawValue: 1)
+    /// A header is set on which Envoy's choice of a route always depends.
+    static let routing = Traits(rawValue: 2)
+    /// Envoy's mutation rules have a say in a name.
+    static let ruled = Traits(rawValue: 4)
   }
 
-  func write(to writer: inout ProtobufWriter) {
-    for setting in settings {
-      writer.head(field: 1, length: setting.wireSize)
-      setting.write(to: &writer)
+  // HeaderMutation{set_headers = 1, remove_headers = 2}, HeaderValueOption{header = 1, append = 2, append_action = 3},
+  // HeaderValue{key = 1, value = 2, raw_value = 3}. Envoy takes `value` for nothing: only `raw_value` counts.
+
+  mutating func addSetting(_ name: String, _ value: UnsafeRawBufferPointer, _ action: Action) {
+    name.withBytes { name in
+      traits.formUnion(Self.traits(of: name, isSet: true))
+      if !value.allSatisfy(Self.isFieldByte) { traits.insert(.illegal) }
+      let header = Protobuf.sizeOfField(name.count) + Protobuf.sizeOfField(value.count)
+      // Envoy up to 1.40 reads only `append`, newer clients only `append_action`: both say the same.
+      let setting = Protobuf.sizeOfField(header) + (action == .append ? 4 : 2)
+      serialized.appendProtobuf(size: Protobuf.sizeOfField(setting)) { writer in
+        writer.head(field: 1, length: setting)
+        writer.head(field: 1, length: header)
+        writer.bytes(field: 1, name)
+        writer.bytes(field: 3, value)
+        if action == .append {
+          writer.head(field: 2, length: 2)
+          writer.varint(field: 1, 1)
+        } else {
+          writer.varint(field: 3, UInt64(action.rawValue))
+        }
+      }
     }
-    for name in removals { writer.string(field: 2, name) }
   }
 
-  /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
-  func check() throws(CalloutError) {
-    for setting in settings {
-      guard Self.isName(setting.name) else {
-        throw .illegal("'\(setting.name)' is no header name")
-      }
-      guard setting.value.isFieldValue else {
-        throw .illegal("the value of header '\(setting.name)' holds a character that no header may")
-      }
+  mutating func addRemoval(_ name: String) {
+    name.withBytes { name in
+      traits.formUnion(Self.traits(of: name, isSet: false))
+      serialized.appendProtobuf(size: Protobuf.sizeOfField(name.count)) { $0.bytes(field: 2, name) }
     }
-    for name in removals where !Self.isName(name) { throw .illegal("'\(name)' is no header name") }
   }
+
+  private static func traits(of name: UnsafeRawBufferPointer, isSet: Bool) -> Traits {
+    guard isName(name) else { return .illegal }
+    // The first byte of nearly all names tells that there is nothing to say.
+    switch name[0] {
+    case UInt8(ascii: ":"), UInt8(ascii: "h"), UInt8(ascii: "H"):
+      guard routingHeaders.contains(where: { $0.isEqualIgnoringCase(to: name) }) else {
+        return name[0] == UInt8(ascii: ":") ? .ruled : []
+      }
+      return isSet ? [.routing, .ruled] : .ruled
+    case UInt8(ascii: "x"), UInt8(ascii: "X"):
+      return envoyPrefix.isEqualIgnoringCase(to: UnsafeRawBufferPointer(rebasing: name.prefix(envoyPrefix.utf8CodeUnitCount)))
+        ? .ruled : []
+    default: return []
+    }
+  }
+
+  private static let routingHeaders: [StaticString] = [":path", ":authority", ":method", ":scheme", "host"]
+  private static let envoyPrefix: StaticString = "x-envoy-"
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
-  private static func isName(_ name: String) -> Bool {
-    isToken(name.utf8.first == UInt8(ascii: ":") ? name.utf8.dropFirst() : name.utf8[...])
+  private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+    let token = name.first == UInt8(ascii: ":") ? name.dropFirst() : name[...]
+    return !token.isEmpty && token.allSatisfy(isTokenByte)
   }
 
-  static func isToken(_ name: Substring.UTF8View) -> Bool { !name.isEmpty && name.allSatisfy(isTokenByte) }
+  static func isToken(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isTokenByte) }
 
   private static func isTokenByte(_ byte: UInt8) -> Bool {
     switch byte {
@@ -47,53 +82,76 @@ extension HeaderMutation {
     default: false
     }
   }
-}
-
-extension HeaderMutation.Setting {
-  // HeaderValueOption{header = 1, append = 2, append_action = 3}, HeaderValue{key = 1, raw_value = 3}.
-
-  private var headerSize: Int {
-    Protobuf.sizeOfField(name.utf8.count) + Protobuf.sizeOfField(value.count)
-  }
-
-  fileprivate var wireSize: Int {
-    // Envoy up to 1.40 reads only `append`, newer clients only `append_action`: both say the same.
-    Protobuf.sizeOfField(headerSize) + (action == .append ? 4 : 2)
-  }
-
-  fileprivate func write(to writer: inout ProtobufWriter) {
-    writer.head(field: 1, length: headerSize)
-    writer.string(field: 1, name)
-    // Envoy takes `value` for nothing: only `raw_value` counts.
-    writer.head(field: 3, length: value.count)
-    switch value {
-    case .string(let string): writer.string(string)
-    case .bytes(let bytes): bytes.withUnsafeBytes { writer.raw($0) }
-    }
-    if action == .append {
-      writer.head(field: 2, length: 2)
-      writer.varint(field: 1, 1)
-    } else {
-      writer.varint(field: 3, UInt64(action.rawValue))
-    }
-  }
-}
-
-extension HeaderValue {
-  fileprivate var count: Int {
-    switch self {
-    case .string(let string): string.utf8.count
-    case .bytes(let bytes): bytes.count
-    }
-  }
-
-  fileprivate var isFieldValue: Bool {
-    switch self {
-    case .string(var string): string.withUTF8 { $0.allSatisfy(Self.isFieldByte) }
-    case .bytes(let bytes): bytes.allSatisfy(Self.isFieldByte)
-    }
-  }
 
   /// Anything but NUL, CR and LF (RFC 9110 §5.5).
   private static func isFieldByte(_ byte: UInt8) -> Bool { byte != 0 && byte != 0x0a && byte != 0x0d }
+}
+
+extension HeaderMutation {
+  /// One change, as it is read again where that is seldom needed.
+  enum Change {
+    case set(name: String, value: [UInt8])
+    case remove(name: String)
+  }
+
+  /// All changes, in order.
+  var changes: [Change] {
+    serialized.withUnsafeBytes { bytes in
+      var changes: [Change] = []
+      var reader = ProtobufReader(bytes)
+      // It was written here, so reading it cannot fail.
+      while let tag = try? reader.nextTag(), let range = try? reader.readRange() {
+        changes.append(tag.field == 2 ? .remove(name: Self.text(bytes[range])) : Self.setting(bytes, range))
+      }
+      return changes
+    }
+  }
+
+  private static func setting(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Change {
+    var option = ProtobufReader(bytes, range: range)
+    guard (try? option.nextTag()) != nil, let header = try? option.readRange() else { return .set(name: "", value: []) }
+    var reader = ProtobufReader(bytes, range: header)
+    var fields: [Slice<UnsafeRawBufferPointer>] = []
+    while (try? reader.nextTag()) != nil, let range = try? reader.readRange() { fields.append(bytes[range]) }
+    return .set(name: text(fields[0]), value: Array(fields[1]))
+  }
+
+  private static func text(_ bytes: Slice<UnsafeRawBufferPointer>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
+  func check() throws(CalloutError) {
+    guard traits.contains(.illegal) else { return }
+    for change in changes {
+      let name =
+        switch change {
+        case .set(let name, _), .remove(let name): name
+        }
+      guard Self.isToken(name.hasPrefix(":") ? String(name.dropFirst()) : name) else {
+        throw .illegal("'\(name)' is no header name")
+      }
+      if case .set(_, let value) = change, !value.allSatisfy(Self.isFieldByte) {
+        throw .illegal("the value of header '\(name)' holds a character that no header may")
+      }
+    }
+  }
+
+  /// A header changes that Envoy's choice of a route always depends on. What else routes may match, only their
+  /// author knows.
+  func changesRoute(_ phase: Phase) -> Bool { traits.contains(.routing) && phase.direction == .request }
+
+  func sets(_ name: String) -> Bool {
+    changes.contains { change in
+      if case .set(let candidate, _) = change { candidate.lowercased() == name } else { false }
+    }
+  }
+}
+
+extension StaticString {
+  /// Whether the bytes are this lower-case text but for the case of letters.
+  fileprivate func isEqualIgnoringCase(to bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count == utf8CodeUnitCount
+      && zip(bytes, UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)).allSatisfy { byte, letter in
+        byte == letter || ((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte | 0x20 == letter)
+      }
+  }
 }

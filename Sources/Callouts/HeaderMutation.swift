@@ -2,7 +2,8 @@
 
 /// Changes to headers or trailers. Envoy removes first and sets then, each in order.
 ///
-/// Names are sent in lower case. Envoy silently ignores changes of `:authority`, `host`, `:method`, `:scheme` and
+/// Kept as the message that will be sent, so that the answer to a request is put together by copying bytes. Envoy
+/// writes names in lower case, and silently ignores changes of `:authority`, `host`, `:method`, `:scheme` and
 /// `x-envoy-*` unless its mutation rules allow them. Source: `envoy.service.ext_proc.v3.HeaderMutation`.
 public struct HeaderMutation: Sendable, Hashable {
   /// What happens where the header is there already.
@@ -18,62 +19,51 @@ public struct HeaderMutation: Sendable, Hashable {
     case overwriteIfExists
   }
 
-  /// One header to set.
-  public struct Setting: Sendable, Hashable {
-    public var name: String
-    public var value: HeaderValue
-    public var action: Action
-  }
-
-  /// Headers to set, in order.
-  public private(set) var settings: [Setting]
-  /// Names of headers to remove, in order.
-  public private(set) var removals: [String]
+  /// The serialized message.
+  var serialized: [UInt8] = []
+  /// What must be known of the names and values in it.
+  var traits: Traits = []
 
   public init(
     set: KeyValuePairs<String, String> = [:], append: KeyValuePairs<String, String> = [:], remove: [String] = []
   ) {
-    settings = set.map { Setting(name: $0, value: .string($1), action: .overwrite) }
-    removals = remove
+    reserveCapacity(for: set.count + append.count + remove.count)
+    for (name, value) in set { self.set(name, value) }
     for (name, value) in append { self.append(name, value) }
+    for name in remove { self.remove(name) }
   }
 
   /// Sets a header, replacing what values it has.
-  public mutating func set(_ name: String, _ value: String) { set(name, .string(value), .overwrite) }
+  public mutating func set(_ name: String, _ value: String) {
+    value.withBytes { addSetting(name, $0, .overwrite) }
+  }
 
   /// Adds a value to a header, or the header.
-  public mutating func append(_ name: String, _ value: String) { set(name, .string(value), .append) }
+  public mutating func append(_ name: String, _ value: String) {
+    value.withBytes { addSetting(name, $0, .append) }
+  }
 
   /// Sets a header to a value of any form, as the action says.
   public mutating func set(_ name: String, _ value: HeaderValue, _ action: Action) {
-    settings.append(Setting(name: name, value: value, action: action))
+    switch value {
+    case .string(let value): value.withBytes { addSetting(name, $0, action) }
+    case .bytes(let value): value.withUnsafeBytes { addSetting(name, $0, action) }
+    }
   }
 
   /// Removes a header. Envoy ignores the removal of `host` and of names that begin with a colon.
-  public mutating func remove(_ name: String) { removals.append(name) }
+  public mutating func remove(_ name: String) { addRemoval(name) }
 
-  public var isEmpty: Bool { settings.isEmpty && removals.isEmpty }
+  public var isEmpty: Bool { serialized.isEmpty }
+
+  /// Makes room for headers of a usual length at once.
+  private mutating func reserveCapacity(for headers: Int) {
+    if headers > 0 { serialized.reserveCapacity(headers * 48) }
+  }
 }
 
 /// The value of a header: text, or bytes that need not be UTF-8.
 public enum HeaderValue: Sendable, Hashable {
   case string(String)
   case bytes([UInt8])
-}
-
-extension HeaderMutation {
-  /// A header changes that Envoy's choice of a route always depends on. What else routes may match, only their
-  /// author knows.
-  func changesRoute(_ phase: Phase) -> Bool {
-    guard phase.direction == .request else { return false }
-    return settings.contains { setting in
-      switch setting.name.utf8.first {
-      case UInt8(ascii: ":"), UInt8(ascii: "h"), UInt8(ascii: "H"):
-        Self.routingHeaders.contains(setting.name.lowercased())
-      default: false
-      }
-    }
-  }
-
-  private static let routingHeaders: Set<String> = [":path", ":authority", ":method", ":scheme", "host"]
 }

@@ -4,14 +4,17 @@ public import NIOCore
 /// What to do with headers.
 public struct HeadersReply: CalloutReply {
   enum Action: Sendable {
-    case proceed(HeaderMutation)
-    indirect case replace(HeaderMutation, body: ByteBuffer)
+    case proceed
+    indirect case replace(ByteBuffer)
     indirect case immediate(ImmediateResponse)
     indirect case streamed(StreamedImmediateResponse)
     indirect case complete(ProcessingResponse)
   }
 
   var action: Action
+
+  /// Changes of the headers.
+  public var headerMutation = HeaderMutation()
 
   /// Has Envoy choose the route again, or not; nil leaves that to what the reply changes.
   ///
@@ -24,18 +27,19 @@ public struct HeadersReply: CalloutReply {
   init(_ action: Action) { self.action = action }
 
   /// Lets the headers pass as they are.
-  public static let `continue` = HeadersReply(.proceed(HeaderMutation()))
+  public static let `continue` = HeadersReply(.proceed)
 
   /// Changes headers: sets them, replacing what values they have, adds values, removes headers.
   public static func mutate(
-    set: KeyValuePairs<String, String> = [:], append: KeyValuePairs<String, String> = [:], remove: [String] = [],
-    clearRouteCache: Bool? = nil
+    set: consuming KeyValuePairs<String, String> = [:], append: consuming KeyValuePairs<String, String> = [:],
+    remove: consuming [String] = [], clearRouteCache: Bool? = nil
   ) -> HeadersReply {
     .mutate(HeaderMutation(set: set, append: append, remove: remove), clearRouteCache: clearRouteCache)
   }
 
-  public static func mutate(_ mutation: HeaderMutation, clearRouteCache: Bool? = nil) -> HeadersReply {
-    var reply = HeadersReply(.proceed(mutation))
+  public static func mutate(_ mutation: consuming HeaderMutation, clearRouteCache: Bool? = nil) -> HeadersReply {
+    var reply = HeadersReply(.proceed)
+    reply.headerMutation = mutation
     reply.clearRouteCache = clearRouteCache
     return reply
   }
@@ -43,7 +47,9 @@ public struct HeadersReply: CalloutReply {
   /// Changes headers and replaces the whole body; the proxy sends nothing more of this direction
   /// (CONTINUE_AND_REPLACE).
   public static func replace(body: ByteBuffer, mutation: HeaderMutation = HeaderMutation()) -> HeadersReply {
-    HeadersReply(.replace(mutation, body: body))
+    var reply = HeadersReply(.replace(body))
+    reply.headerMutation = mutation
+    return reply
   }
 
   /// Answers the client at once; the request goes no further.
@@ -59,7 +65,7 @@ public struct HeadersReply: CalloutReply {
 
   /// The headers pass as they are, and nothing else is asked of the proxy.
   package var changesNothing: Bool {
-    if case .proceed(let mutation) = action { mutation.isEmpty && attachments.isEmpty } else { false }
+    if case .proceed = action { headerMutation.isEmpty && attachments.isEmpty } else { false }
   }
 
   /// The proxy sends nothing more of this direction.

@@ -39,7 +39,7 @@ extension ImmediateResponse {
 
   private var size: Int {
     var size = Protobuf.sizeOfField(statusSize)
-    if !headers.isEmpty { size += Protobuf.sizeOfField(headers.wireSize) }
+    if !headers.isEmpty { size += Protobuf.sizeOfField(headers.serialized.count) }
     if body.readableBytes > 0 { size += Protobuf.sizeOfField(body.readableBytes) }
     if let grpcStatus { size += Protobuf.sizeOfField(1 + Protobuf.sizeOfVarint(UInt64(grpcStatus))) }
     if !details.isEmpty { size += Protobuf.sizeOfField(details.utf8.count) }
@@ -54,8 +54,8 @@ extension ImmediateResponse {
       writer.head(field: 1, length: statusSize)
       writer.varint(field: 1, UInt64(status))
       if !headers.isEmpty {
-        writer.head(field: 2, length: headers.wireSize)
-        headers.write(to: &writer)
+        writer.head(field: 2, length: headers.serialized.count)
+        writer.array(headers.serialized)
       }
       if body.readableBytes > 0 { writer.bytes(field: 3, body) }
       if let grpcStatus {

@@ -15,35 +15,18 @@ public struct MutationRules: Sendable, Hashable {
   }
 }
 
-/// A change of a header that Envoy silently drops.
-struct IgnoredChange: Sendable, Hashable, CustomStringConvertible {
-  var name: String
-  var reason: String
-
-  var description: String { "header '\(name)': \(reason)" }
-}
-
 extension HeaderMutation {
-  /// The changes that Envoy silently drops.
+  /// A sentence about each change that Envoy silently drops.
   ///
   /// - Parameter replacingBody: the reply is a CONTINUE_AND_REPLACE, which may change `:method`.
-  func ignoredChanges(under rules: MutationRules, replacingBody: Bool) -> [IgnoredChange] {
-    // Called for each reply: nearly all names tell by their first byte that there is nothing to say.
-    guard settings.contains(where: { Self.mayBeIgnored($0.name) }) || removals.contains(where: Self.mayBeIgnored)
-    else { return [] }
-    let set = settings.compactMap { setting in
-      Self.reason(toIgnoreSetting: setting.name.lowercased(), rules, replacingBody)
-        .map { IgnoredChange(name: setting.name, reason: $0) }
-    }
-    let removed = removals.filter { $0.hasPrefix(":") || $0.lowercased() == "host" }
-      .map { IgnoredChange(name: $0, reason: "Envoy never removes it") }
-    return set + removed
-  }
-
-  private static func mayBeIgnored(_ name: String) -> Bool {
-    switch name.utf8.first {
-    case UInt8(ascii: ":"), UInt8(ascii: "h"), UInt8(ascii: "H"), UInt8(ascii: "x"), UInt8(ascii: "X"): true
-    default: false
+  func ignoredChanges(under rules: MutationRules, replacingBody: Bool) -> [String] {
+    changes.compactMap { change in
+      switch change {
+      case .set(let name, _):
+        Self.reason(toIgnoreSetting: name.lowercased(), rules, replacingBody).map { "header '\(name)': \($0)" }
+      case .remove(let name):
+        name.hasPrefix(":") || name.lowercased() == "host" ? "header '\(name)': Envoy never removes it" : nil
+      }
     }
   }
 

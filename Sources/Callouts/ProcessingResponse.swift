@@ -25,8 +25,8 @@ public struct ProcessingResponse: Sendable {
     self.content = content
   }
 
-  public static func requestHeaders(_ reply: HeadersReply) -> Self { headers(.requestHeaders, reply) }
-  public static func responseHeaders(_ reply: HeadersReply) -> Self { headers(.responseHeaders, reply) }
+  public static func requestHeaders(_ reply: consuming HeadersReply) -> Self { headers(.requestHeaders, reply) }
+  public static func responseHeaders(_ reply: consuming HeadersReply) -> Self { headers(.responseHeaders, reply) }
   public static func requestBody(_ reply: BodyReply) -> Self { body(.requestBody, reply) }
   public static func responseBody(_ reply: BodyReply) -> Self { body(.responseBody, reply) }
   public static func requestTrailers(_ reply: TrailersReply) -> Self { trailers(.requestTrailers, reply) }
@@ -44,7 +44,7 @@ public struct ProcessingResponse: Sendable {
     self.init(message.phase, .message(message))
   }
 
-  package static func headers(_ phase: Phase, _ reply: HeadersReply) -> Self {
+  package static func headers(_ phase: Phase, _ reply: consuming HeadersReply) -> Self {
     switch reply.action {
     case .complete(let response): response
     case .immediate(let response): .immediate(response, reply.attachments)

@@ -31,7 +31,7 @@ extension ProcessingState {
   private mutating func answerHeaders(
     _ phase: Phase, with reply: HeadersReply, _ send: SendMessage
   ) throws(CalloutError) {
-    try reply.check()
+    try reply.headerMutation.check()
     warn(of: reply, phase)
     guard reply.attachments.isEmpty else { return try sendWithAttachments(phase, reply, send) }
     send { reply.write(phase, to: &$0) }
@@ -40,8 +40,8 @@ extension ProcessingState {
   private mutating func answerTrailers(
     _ phase: Phase, with reply: TrailersReply, _ send: SendMessage
   ) throws(CalloutError) {
-    try reply.check()
-    if !reply.mutation.isEmpty { warn(of: reply.mutation) }
+    try reply.headerMutation.check()
+    warn(of: reply.headerMutation)
     sendInOrder(
       phase.direction,
       { buffer in
@@ -184,22 +184,19 @@ extension ProcessingState {
   // MARK: Warnings
 
   private mutating func warn(of reply: HeadersReply, _ phase: Phase) {
-    switch reply.action {
-    case .proceed(let mutation) where !mutation.isEmpty: warn(of: mutation)
-    case .replace(let mutation, _): warn(of: mutation, replacingBody: true)
-    case .proceed, .immediate, .streamed, .complete: break
-    }
+    let replacesBody = reply.endsMessage
+    warn(of: reply.headerMutation, replacingBody: replacesBody)
     guard reply.clearRouteCache == true else { return }
     if phase == .responseHeaders {
       warnings.append("clear_route_cache is ignored in answer to response headers: the route was taken")
-    } else if case .proceed(let mutation) = reply.action, mutation.isEmpty {
+    } else if reply.headerMutation.isEmpty, !replacesBody {
       warnings.append("clear_route_cache is ignored in a reply that changes no header")
     }
   }
 
   private mutating func warn(of mutation: HeaderMutation, replacingBody: Bool = false) {
-    let ignored = mutation.ignoredChanges(under: filter.mutationRules, replacingBody: replacingBody)
-    for change in ignored { warnings.append(change.description) }
+    guard mutation.traits.contains(.ruled) else { return }
+    warnings += mutation.ignoredChanges(under: filter.mutationRules, replacingBody: replacingBody)
   }
 
   private mutating func warnOfBodyMutation(_ mutation: HeaderMutation, _ mode: BodySendMode?) {
@@ -218,10 +215,4 @@ extension Phase {
 extension DirectionState {
   /// The proxy itself sends a body in one message.
   fileprivate var mayComeWhole: Bool { mode == .buffered || mode == .bufferedPartial }
-}
-
-extension HeaderMutation {
-  fileprivate func sets(_ name: String) -> Bool {
-    settings.contains { $0.name.lowercased() == name }
-  }
 }

@@ -4,8 +4,9 @@ internal import NIOCore
 
 /// What one stream must remember to answer as Envoy demands: the body mode of each direction and how far it is.
 ///
-/// A pure state machine: requests and responses in, messages or an error out.
-package struct ProcessingState: Sendable {
+/// A pure state machine: requests and responses in, messages or an error out. There is one of it for each stream, so
+/// it cannot be copied.
+package struct ProcessingState: ~Copyable, Sendable {
   /// What the user knows of Envoy's filter and the stream does not tell.
   package struct Filter: Sendable {
     var allowModeOverride: Bool

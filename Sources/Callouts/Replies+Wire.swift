@@ -8,43 +8,65 @@ extension Phase {
   var responseField: Int { rawValue - 1 }
 }
 
+extension HeadersReply {
+  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
+    var response = CommonResponse(
+      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase))
+    switch action {
+    case .proceed: break
+    case .replace(let body):
+      response.replaces = true
+      response.body = body
+    case .immediate, .streamed, .complete: preconditionFailure("a ProcessingResponse unwraps these when it is made")
+    }
+    response.write(phase, headerMutation, to: &buffer)
+  }
+}
+
+extension BodyReply {
+  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
+    var response = CommonResponse(
+      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase))
+    if case .replace(let bytes) = action { response.body = bytes }
+    response.write(phase, headerMutation, to: &buffer)
+  }
+}
+
 /// The fields of a CommonResponse that replies use, for HeadersResponse and BodyResponse alike.
 private struct CommonResponse {
+  /// The size of the serialized HeaderMutation.
+  var mutation: Int
+  var clearsRouteCache: Bool
   var replaces = false
-  var mutation = HeaderMutation()
   var body: ByteBuffer?
-  var clearRouteCache = false
-
-  var isEmpty: Bool { !replaces && mutation.isEmpty && body == nil && !clearRouteCache }
 
   /// BodyMutation{body = 1} or, for an empty body, BodyMutation{clear_body = 2}.
   private func bodySize(_ body: ByteBuffer) -> Int {
     body.readableBytes == 0 ? 2 : Protobuf.sizeOfField(body.readableBytes)
   }
 
-  private func size(mutation: Int) -> Int {
+  private var size: Int {
     var size = 0
     if replaces { size += 2 }
     if mutation > 0 { size += Protobuf.sizeOfField(mutation) }
     if let body { size += Protobuf.sizeOfField(bodySize(body)) }
-    if clearRouteCache { size += 2 }
+    if clearsRouteCache { size += 2 }
     return size
   }
 
   /// Writes ProcessingResponse{<phase>: {response = 1 {status = 1, header_mutation = 2, body_mutation = 3,
   /// clear_route_cache = 5}}}.
-  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    guard !isEmpty else { return buffer.writeEmptyReply(phase) }
-    let mutationSize = mutation.wireSize
-    let size = size(mutation: mutationSize)
+  func write(_ phase: Phase, _ headerMutation: HeaderMutation, to buffer: inout ByteBuffer) {
+    let size = size
+    guard size > 0 else { return buffer.writeEmptyReply(phase) }
     let reply = Protobuf.sizeOfField(size)
     buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
       writer.head(field: phase.responseField, length: reply)
       writer.head(field: 1, length: size)
       if replaces { writer.varint(field: 1, 1) }
-      if mutationSize > 0 {
-        writer.head(field: 2, length: mutationSize)
-        mutation.write(to: &writer)
+      if mutation > 0 {
+        writer.head(field: 2, length: mutation)
+        writer.array(headerMutation.serialized)
       }
       if let body {
         writer.head(field: 3, length: bodySize(body))
@@ -54,7 +76,7 @@ private struct CommonResponse {
           writer.bytes(field: 1, body)
         }
       }
-      if clearRouteCache { writer.varint(field: 5, 1) }
+      if clearsRouteCache { writer.varint(field: 5, 1) }
     }
   }
 }
@@ -66,51 +88,16 @@ extension ByteBuffer {
   }
 }
 
-extension HeadersReply {
-  func check() throws(CalloutError) {
-    switch action {
-    case .proceed(let mutation), .replace(let mutation, _): try mutation.check()
-    case .immediate, .streamed, .complete: break
-    }
-  }
-
-  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    switch action {
-    case .proceed(let mutation):
-      let clears = clearRouteCache ?? mutation.changesRoute(phase)
-      CommonResponse(mutation: mutation, clearRouteCache: clears).write(phase, to: &buffer)
-    case .replace(let mutation, let body):
-      let clears = clearRouteCache ?? mutation.changesRoute(phase)
-      CommonResponse(replaces: true, mutation: mutation, body: body, clearRouteCache: clears)
-        .write(phase, to: &buffer)
-    case .immediate, .streamed, .complete: preconditionFailure("a ProcessingResponse unwraps these when it is made")
-    }
-  }
-}
-
-extension BodyReply {
-  func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    var body: ByteBuffer?
-    if case .replace(let bytes) = action { body = bytes }
-    let clears = clearRouteCache ?? headerMutation.changesRoute(phase)
-    CommonResponse(mutation: headerMutation, body: body, clearRouteCache: clears).write(phase, to: &buffer)
-  }
-}
-
 extension TrailersReply {
-  func check() throws(CalloutError) {
-    if case .proceed(let mutation) = action { try mutation.check() }
-  }
-
   /// Writes ProcessingResponse{<phase>: {header_mutation = 1}}.
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
-    guard case .proceed(let mutation) = action, !mutation.isEmpty else { return buffer.writeEmptyReply(phase) }
-    let size = mutation.wireSize
+    guard !headerMutation.isEmpty else { return buffer.writeEmptyReply(phase) }
+    let size = headerMutation.serialized.count
     let reply = Protobuf.sizeOfField(size)
     buffer.writeProtobuf(size: Protobuf.sizeOfField(reply)) { writer in
       writer.head(field: phase.responseField, length: reply)
       writer.head(field: 1, length: size)
-      mutation.write(to: &writer)
+      writer.array(headerMutation.serialized)
     }
   }
 }

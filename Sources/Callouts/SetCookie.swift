@@ -43,7 +43,7 @@ public struct SetCookie: Sendable, Hashable {
   ///
   /// Throws a `CalloutError` where the name is no token, or another part has characters that would end it.
   public func headerValue() throws(CalloutError) -> String {
-    guard HeaderMutation.isToken(name.utf8[...]) else { throw .illegal("'\(name)' is no name of a cookie") }
+    guard HeaderMutation.isToken(name) else { throw .illegal("'\(name)' is no name of a cookie") }
     for part in [value, domain ?? "", path ?? ""] {
       guard part.utf8.allSatisfy({ (0x20..<0x7f).contains($0) && $0 != UInt8(ascii: ";") }) else {
         throw .illegal("a part of cookie '\(name)' has a control character, a semicolon or no ASCII")

@@ -8,6 +8,8 @@ internal import NIOCore
 final class HookTiming {
   var start = NIODeadline.distantPast
   var deadline: Scheduled<Void>?
+  /// What the hook was asked.
+  var request: ProcessingRequest?
   /// Envoy was asked for more time.
   var hasExtended = false
   /// The hook was late, and its message has been answered without it.
@@ -15,7 +17,8 @@ final class HookTiming {
 }
 
 extension ProcessCall {
-  func startTiming(_ phase: Phase, _ timing: HookTiming) {
+  func startTiming(_ request: ProcessingRequest, _ timing: HookTiming) {
+    timing.request = request
     timing.hasExtended = false
     timing.isAnswered = false
     timing.start = .now()
@@ -28,12 +31,13 @@ extension ProcessCall {
   func endTiming(_ timing: HookTiming, _ phase: Phase) -> Bool {
     timing.deadline?.cancel()
     timing.deadline = nil
+    timing.request = nil
     service.metrics?.hookTook(.nanoseconds((NIODeadline.now() - timing.start).nanoseconds), phase)
     return timing.isAnswered
   }
 
   private func hookIsLate() {
-    guard let request = inHand, let phase = request.phase, ending == nil else { return }
+    guard let request = timing?.request, let phase = request.phase, ending == nil else { return }
     service.metrics?.late(phase)
     switch service.configuration.latePolicy[phase] {
     case .wait: break
@@ -48,7 +52,7 @@ extension ProcessCall {
 
   /// Asks Envoy for more time, as often as it would listen: once for each answer.
   func extendTimeout(_ time: Duration) {
-    guard let phase = inHand?.phase, ending == nil, state.hasMessageTimeout(phase.direction) else { return }
+    guard let phase = phaseInHand, ending == nil, state.hasMessageTimeout(phase.direction) else { return }
     let timing = timing ?? HookTiming()
     self.timing = timing
     guard !timing.hasExtended, !timing.isAnswered else { return }

@@ -17,8 +17,10 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   package let context: CalloutContext
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
   @exclusivity(unchecked) var state: ProcessingState
-  /// The request whose hook is at work.
-  @exclusivity(unchecked) private(set) var inHand: ProcessingRequest?
+  /// The request whose hook is to be asked next.
+  @exclusivity(unchecked) private var inHand: ProcessingRequest?
+  /// What the hook is about that is at work, or about to be.
+  @exclusivity(unchecked) private(set) var phaseInHand: Phase?
   /// The request whose turn comes next, because it made an earlier one whole.
   @exclusivity(unchecked) var next: ProcessingRequest?
   /// The task of a hook that does not run in one of `EventLoopTasks`.
@@ -89,7 +91,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   }
 
   /// A hook for one message is at work.
-  var isRunning: Bool { inHand != nil }
+  var isRunning: Bool { phaseInHand != nil }
 
   /// A hook is at work.
   var isBusy: Bool { isRunning || bodies?.hasStreams == true }
@@ -100,10 +102,11 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   // MARK: Hooks
 
   /// Asks the callout about a request, while further ones wait.
-  func begin(_ request: ProcessingRequest) {
+  func begin(_ request: consuming ProcessingRequest) {
+    phaseInHand = request.phase
+    if let timing { startTiming(request, timing) }
     inHand = request
     call.pause()
-    if let timing, let phase = request.phase { startTiming(phase, timing) }
     if service.runsOnEventLoop {
       call.tasks.add(self)
     } else {
@@ -113,20 +116,20 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
 
   /// Answers the request in hand, on the event loop.
   package override func run() async {
-    guard let request = inHand else { return }
+    guard let request = inHand.take() else { return }
     // The stream may have ended before its turn came.
-    guard ending == nil else { return hookEnded(request) {} }
+    guard ending == nil else { return streamEndedMeanwhile() }
     do {
       let response = try await service.server.process(request, context: context)
       answer(request, with: response)
     } catch {
-      hookEnded(request) { throw error }
+      failed(request, error)
     }
   }
 
   /// The same with the hook on the shared thread pool.
   private func runElsewhere() async {
-    guard let request = inHand else { return }
+    guard let request = inHand.take() else { return }
     let result: Result<ProcessingResponse, any Error>
     do {
       result = .success(try await service.server.process(request, context: context))
@@ -136,7 +139,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     call.eventLoop.execute {
       switch result {
       case .success(let response): self.answer(request, with: response)
-      case .failure(let error): self.hookEnded(request) { throw error }
+      case .failure(let error): self.failed(request, error)
       }
     }
   }
@@ -146,9 +149,20 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
       elsewhere = Task.immediate(executorPreference: call.tasks) {
         await self.write(streamed, response, answering: request)
       }
-    } else {
-      hookEnded(request) { try send(response, to: request) }
+    } else if hookEnded() {
+      do throws(CalloutError) {
+        try send(response, to: request)
+      } catch {
+        fail(request, error)
+      }
+      takeNext()
     }
+  }
+
+  private func failed(_ request: ProcessingRequest, _ error: any Error) {
+    guard hookEnded() else { return }
+    fail(request, error)
+    takeNext()
   }
 
   /// Writes an answer that has no end yet.
@@ -158,7 +172,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     do throws(CalloutError) {
       try send(response, to: request)
     } catch {
-      return hookEnded(request) { throw error }
+      return failed(request, error)
     }
     do {
       try await streamed.send(to: self)
@@ -166,24 +180,32 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
       // Part of it has gone: nothing else can be answered.
       if ending == nil { end(GRPCStatus(callout: error), because: error) }
     }
-    hookEnded(request) {}
+    if hookEnded() { takeNext() }
     runReady()
   }
 
-  private func hookEnded(_ request: ProcessingRequest, _ send: () throws -> Void) {
-    inHand = nil
+  /// Takes note that a hook has ended; false where its answer is of no use any more.
+  private func hookEnded() -> Bool {
     elsewhere = nil
     var isAnswered = false
-    if let timing, let phase = request.phase { isAnswered = endTiming(timing, phase) }
+    if let timing, let phaseInHand { isAnswered = endTiming(timing, phaseInHand) }
+    phaseInHand = nil
     guard ending == nil else {
-      if !isBusy { streamEnded() }
-      return call.resume()
+      streamEndedMeanwhile()
+      return false
     }
-    do {
-      if !isAnswered { try send() }
-    } catch {
-      fail(request, error)
-    }
+    if isAnswered { takeNext() }
+    return !isAnswered
+  }
+
+  private func streamEndedMeanwhile() {
+    phaseInHand = nil
+    if !isBusy { streamEnded() }
+    call.resume()
+  }
+
+  /// Goes on after the hook for one message.
+  private func takeNext() {
     call.markAnswered()
     if let next = next.take(), !isAnsweredForGood { return begin(next) }
     finishIfDone()

@@ -35,20 +35,21 @@ struct ProtobufWriter {
     varint(UInt64(length))
   }
 
-  mutating func string(_ string: String) {
-    var string = string
-    string.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
-  }
-
   mutating func string(field: Int, _ string: String) {
-    head(field: field, length: string.utf8.count)
-    self.string(string)
+    string.withBytes { bytes(field: field, $0) }
   }
 
   mutating func bytes(field: Int, _ bytes: ByteBuffer) {
     head(field: field, length: bytes.readableBytes)
     bytes.withUnsafeReadableBytes { raw($0) }
   }
+
+  mutating func bytes(field: Int, _ bytes: UnsafeRawBufferPointer) {
+    head(field: field, length: bytes.count)
+    raw(bytes)
+  }
+
+  mutating func array(_ bytes: [UInt8]) { bytes.withUnsafeBytes { raw($0) } }
 
   mutating func raw(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress else { return }
@@ -71,6 +72,14 @@ enum Protobuf {
   static func sizeOfField(_ length: Int) -> Int { 1 + sizeOfVarint(UInt64(length)) + length }
 }
 
+extension String {
+  /// Calls `body` with the text's bytes, without a copy of the text.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    utf8.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+      ?? Array(utf8).withUnsafeBytes(body)
+  }
+}
+
 extension ByteBuffer {
   /// Appends exactly `size` bytes, which `body` writes.
   mutating func writeProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
@@ -79,6 +88,20 @@ extension ByteBuffer {
       body(&writer)
       precondition(writer.isFull, "a message is not as long as was worked out")
       return size
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Appends exactly `size` bytes, which `body` writes.
+  mutating func appendProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
+    append(addingCapacity: size) { span in
+      span.withUnsafeMutableBufferPointer { bytes, count in
+        var writer = ProtobufWriter(UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: size))
+        body(&writer)
+        precondition(writer.isFull, "a message is not as long as was worked out")
+        count = size
+      }
     }
   }
 }
