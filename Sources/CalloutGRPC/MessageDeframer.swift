@@ -106,9 +106,10 @@ package struct MessageDeframer: Sendable {
   }
 
   private func peekPrefix(of buffer: ByteBuffer) throws(GRPCStatus) -> Prefix? {
-    guard let flag = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self),
-      let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
-    else { return nil }
+    guard buffer.readableBytes >= ByteBuffer.grpcPrefixLength else { return nil }
+    let (flag, length) = buffer.withUnsafeReadableBytes { bytes in
+      (bytes[0], UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
+    }
     guard flag <= 1 else {
       throw GRPCStatus(.internal, "message with compressed flag \(flag)")
     }

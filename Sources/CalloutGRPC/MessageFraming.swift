@@ -15,13 +15,17 @@ extension ByteBuffer {
     compressed: Bool = false, _ body: (inout ByteBuffer) throws(Failure) -> Void
   ) throws(Failure) {
     let start = writerIndex
-    writeMultipleIntegers(UInt8(compressed ? 1 : 0), UInt32(0))
+    reserveCapacity(minimumWritableBytes: Self.grpcPrefixLength)
+    moveWriterIndex(forwardBy: Self.grpcPrefixLength)
     do {
       try body(&self)
     } catch {
       moveWriterIndex(to: start)
       throw error
     }
-    setInteger(UInt32(writerIndex - start - Self.grpcPrefixLength), at: start + 1)
+    let end = writerIndex
+    moveWriterIndex(to: start)
+    writeMultipleIntegers(UInt8(compressed ? 1 : 0), UInt32(end - start - Self.grpcPrefixLength))
+    moveWriterIndex(to: end)
   }
 }

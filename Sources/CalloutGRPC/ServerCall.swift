@@ -9,7 +9,7 @@ package import NIOCore
 /// its connection.
 package final class ServerCall: HTTP2StreamHandler {
   package let connection: GRPCServerConnection
-  package private(set) var headers = HeaderFields()
+  @exclusivity(unchecked) package private(set) var headers = HeaderFields()
 
   private let stream: HTTP2Stream
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
@@ -80,7 +80,7 @@ package final class ServerCall: HTTP2StreamHandler {
   package var isOutboundFull: Bool { stream.isOutboundFull }
 
   /// Called once when everything over the high-water mark has left.
-  package var whenDrained: (() -> Void)?
+  @exclusivity(unchecked) package var whenDrained: (() -> Void)?
 
   /// Ends the call with a status and trailers, after all that was sent.
   package func finish(_ status: GRPCStatus, trailers: Metadata = [:]) {
@@ -162,28 +162,27 @@ package final class ServerCall: HTTP2StreamHandler {
     guard !isDelivering else { return }
     isDelivering = true
     defer { isDelivering = false }
-    while !isPaused, !stream.isOutboundFull, status == nil, let handler {
-      do throws(GRPCStatus) {
-        guard let framed = try deframer.next() else {
+    do throws(GRPCStatus) {
+      while !isPaused, !stream.isOutboundFull, status == nil, handler != nil {
+        guard let message = try deframer.next() else {
           returnCredit()
-          if hasReceivedEnd { try deliverEnd(to: handler) }
-          return
+          return try deliverEnd()
         }
-        handler.receive(try decompress(framed))
-      } catch {
-        finish(error)
+        handler?.receive(message.compressed ? try decompress(message.payload) : message.payload)
       }
+    } catch {
+      finish(error)
     }
     if status != nil { returnCredit() }
   }
 
-  private func deliverEnd(to handler: any ServerCallHandler) throws(GRPCStatus) {
-    guard !hasDeliveredEnd else { return }
+  private func deliverEnd() throws(GRPCStatus) {
+    guard hasReceivedEnd, !hasDeliveredEnd else { return }
     hasDeliveredEnd = true
     guard !deframer.isMidMessage else {
       throw GRPCStatus(.internal, "the request ended in the middle of a message")
     }
-    handler.receiveEnd()
+    handler?.receiveEnd()
   }
 
   private func returnCredit() {
@@ -191,12 +190,11 @@ package final class ServerCall: HTTP2StreamHandler {
     uncredited = 0
   }
 
-  private func decompress(_ message: FramedMessage) throws(GRPCStatus) -> ByteBuffer {
-    guard message.compressed else { return message.payload }
+  private func decompress(_ payload: ByteBuffer) throws(GRPCStatus) -> ByteBuffer {
     guard requestCompression == .gzip else {
       throw GRPCStatus(.internal, "a compressed message without grpc-encoding")
     }
-    return try Gzip.decompress(message.payload, maxLength: deframer.maxMessageLength)
+    return try Gzip.decompress(payload, maxLength: deframer.maxMessageLength)
   }
 
   // MARK: Headers

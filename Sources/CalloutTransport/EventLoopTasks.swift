@@ -5,7 +5,7 @@ package import NIOCore
 /// `open`, for only that can be subclassed by another module of the package.
 open class EventLoopWork {
   /// The task that has the work in hand, while it does.
-  package fileprivate(set) var task: Task<Void, Never>?
+  @exclusivity(unchecked) package fileprivate(set) var task: Task<Void, Never>?
 
   public init() {}
 
@@ -28,7 +28,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
   @exclusivity(unchecked) private var nextReady = 0
   @exclusivity(unchecked) private var idle: [Worker] = []
   @exclusivity(unchecked) private var isResuming = false
-  private var isStopped = false
+  @exclusivity(unchecked) private var isStopped = false
 
   package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 

@@ -32,9 +32,7 @@ package final class HTTP2Session {
 
   // Exclusive access is not checked at run time for what every frame touches: the session is confined to one event
   // loop, and no access of it spans a call that could come back here. The checks were a tenth of a message's cost.
-  @exclusivity(unchecked) private var events: [HTTP2Event] = []
-  /// Events being handed out, the next one last.
-  @exclusivity(unchecked) private var batch: [HTTP2Event] = []
+  @exclusivity(unchecked) private var events = HTTP2EventQueue()
   @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
   private var resetBudget: ResetBudget
   private var busyClosedStreams = 0
@@ -45,8 +43,10 @@ package final class HTTP2Session {
   /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
   @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 1_024)
   @exclusivity(unchecked) private var incomingFieldsAreTooLarge = false
-  @exclusivity(unchecked) private var output = ByteBuffer()
-  @exclusivity(unchecked) private var outputLimit = 0
+  /// Where to write what is sent, while `writeOutput` runs.
+  @exclusivity(unchecked) private var output = HTTP2Output()
+  /// What nghttp2 has handed out and there was no room for; it stays valid until nghttp2 is asked for more.
+  @exclusivity(unchecked) private var heldBack = UnsafeRawBufferPointer(start: nil, count: 0)
 
   package init(role: Role, configuration: HTTP2Configuration = HTTP2Configuration()) {
     self.role = role
@@ -84,28 +84,43 @@ package final class HTTP2Session {
 
   /// Appends to `bytes` what is to be sent, until there is no more or `limit` bytes are there.
   package func writeOutput(to bytes: inout ByteBuffer, limit: Int) throws(HTTP2Error) {
-    swap(&bytes, &output)
-    defer { swap(&bytes, &output) }
-    outputLimit = limit
-    while output.readableBytes < limit {
-      var chunk: UnsafePointer<UInt8>?
-      let length = nghttp2_session_mem_send(pointer, &chunk)
-      guard length >= 0 else {
-        throw HTTP2Error(.internalError, by: .library, String(cString: nghttp2_strerror(Int32(length))))
+    var needed = Self.smallestOutput
+    while needed > 0, bytes.readableBytes < limit {
+      let rest = limit - bytes.readableBytes
+      var result = Result<Int, HTTP2Error>.success(0)
+      bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: needed) { space in
+        output = HTTP2Output(space, limit: rest)
+        result = writeFrames()
+        return output.count
       }
-      if length == 0 { return }
-      output.writeBytes(UnsafeRawBufferPointer(start: chunk, count: length))
+      needed = try result.get()
     }
+  }
+
+  /// Writes frames while there is room; returns the room that the next one needs, or 0 where there is none to send.
+  private func writeFrames() -> Result<Int, HTTP2Error> {
+    while !output.isFull {
+      if heldBack.isEmpty {
+        var chunk: UnsafePointer<UInt8>?
+        let length = nghttp2_session_mem_send(pointer, &chunk)
+        guard length >= 0 else {
+          return .failure(HTTP2Error(.internalError, by: .library, String(cString: nghttp2_strerror(Int32(length)))))
+        }
+        heldBack = UnsafeRawBufferPointer(start: chunk, count: length)
+        if length == 0 { break }
+      }
+      guard output.hasRoom(for: heldBack.count) else { break }
+      output.append(heldBack)
+      heldBack = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    return .success(output.needed)
   }
 
   /// The next thing that happened, in order.
   package func nextEvent() -> HTTP2Event? {
-    if batch.isEmpty {
-      if batch.capacity > Self.eventsKept { batch = [] }
-      swap(&batch, &events)
-      batch.reverse()
-    }
-    return batch.popLast()
+    if let event = events.popFirst() { return event }
+    if streams.isEmpty { events.shrink() }
+    return nil
   }
 
   /// Nothing more will be received and nothing is left to send: the connection can be closed.
@@ -128,7 +143,7 @@ package final class HTTP2Session {
     }
     guard id > 0 else { throw HTTP2Error(.refusedStream, by: .library, String(cString: nghttp2_strerror(id))) }
     stream.isAnnounced = true
-    stream.isAnswered = true
+    stream.hasAnswered = true
     add(stream)
     hasOutput()
     return stream
@@ -163,10 +178,11 @@ package final class HTTP2Session {
   /// A buffer for what a stream sends, with the memory of a stream that has ended if there is one.
   func takeBuffer() -> ByteBuffer { spareBuffers.popLast() ?? ByteBuffer() }
 
-  func giveBack(_ buffer: ByteBuffer) {
-    guard spareBuffers.count < Self.buffersKept, buffer.storageCapacity <= Self.bufferSizeKept else { return }
+  func giveBack(_ buffer: consuming ByteBuffer) {
+    let kept = streams.isEmpty ? Self.buffersKeptIdle : Self.buffersKept
+    guard spareBuffers.count < kept, buffer.storageCapacity <= Self.bufferSizeKept else { return }
+    buffer.clear()
     spareBuffers.append(buffer)
-    spareBuffers[spareBuffers.count - 1].clear()
   }
 
   func hasOutput() { delegate?.sessionHasOutput() }
@@ -219,8 +235,11 @@ package final class HTTP2Session {
   func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {
     // The library hands on a part of what it was given, so the bytes need not be copied.
     let offset = inputStart.map { UnsafeRawPointer(bytes.baseAddress!) - $0 } ?? -1
-    let slice = input.getSlice(at: input.readerIndex + offset, length: bytes.count)
-    events.append(.data(stream, slice ?? ByteBuffer(bytes: bytes)))
+    if let slice = input.getSlice(at: input.readerIndex + offset, length: bytes.count) {
+      events.append(.data(stream, slice))
+    } else {
+      events.append(.data(stream, ByteBuffer(bytes: bytes)))
+    }
   }
 
   func ended(_ stream: HTTP2Stream) {
@@ -267,8 +286,8 @@ package final class HTTP2Session {
 
   /// Writes a DATA frame; false when there is no room, and the library asks again with the next `writeOutput`.
   func moveBody(_ length: Int, of stream: HTTP2Stream, behind header: UnsafePointer<UInt8>) -> Bool {
-    guard output.readableBytes < outputLimit else { return false }
-    output.writeBytes(UnsafeRawBufferPointer(start: header, count: Self.frameHeaderLength))
+    guard !output.isFull, output.hasRoom(for: Self.frameHeaderLength + length) else { return false }
+    output.append(UnsafeRawBufferPointer(start: header, count: Self.frameHeaderLength))
     stream.moveBody(length, to: &output)
     return true
   }
@@ -313,24 +332,12 @@ package final class HTTP2Session {
   }
 
   private static let frameHeaderLength = 9
-  /// Room for events that an idle connection may keep: a burst must not cost memory for ever.
-  private static let eventsKept = 64
-  /// Spare buffers, a few small ones for the same reason.
-  private static let buffersKept = 8
+  /// Room that output begins with: that of a few answers.
+  private static let smallestOutput = 1_024
+  /// Spare buffers, small ones, and few while there are no streams: idle connections can be many.
+  private static let buffersKept = 64
+  private static let buffersKeptIdle = 4
   private static let bufferSizeKept = 512
-}
-
-/// Something that happened on a connection.
-package enum HTTP2Event {
-  case headers(HTTP2Stream, HeaderFields)
-  case data(HTTP2Stream, ByteBuffer)
-  case end(HTTP2Stream)
-  case drained(HTTP2Stream)
-  case closed(HTTP2Stream, HTTP2ErrorCode)
-  case goAway(HTTP2ErrorCode, lastStream: Int32)
-  case pingAcknowledged
-  /// We end the connection with this code.
-  case terminated(HTTP2ErrorCode)
 }
 
 package protocol HTTP2SessionDelegate: AnyObject {

@@ -15,10 +15,14 @@ package final class HTTP2Stream {
   /// The peer can no longer blame or be blamed: it got an answer, or all that it sent was dealt with.
   ///
   /// Resets before this are counted against the connection's `ResetBudget`.
-  @exclusivity(unchecked) package internal(set) var isAnswered = false
+  package var isAnswered: Bool { hasAnswered }
 
   /// Nothing more can be sent or received.
-  @exclusivity(unchecked) package private(set) var isClosed = false
+  package var isClosed: Bool { hasClosed }
+
+  // Stored apart, since another module's access to a stored property would be checked all the same.
+  @exclusivity(unchecked) var hasAnswered = false
+  @exclusivity(unchecked) private var hasClosed = false
 
   /// The stream keeps its session alive, since credit is returned even after it has closed. The session lets go of
   /// a stream when it closes, so this is no cycle for longer.
@@ -95,7 +99,7 @@ package final class HTTP2Stream {
   }
 
   /// Says that what the peer sent was dealt with although there is nothing to answer.
-  package func markAnswered() { isAnswered = true }
+  package func markAnswered() { hasAnswered = true }
 
   /// Says that the work is done with which the handler was still busy when the stream closed.
   package func workEnded() { session.busyStreamEnded() }
@@ -103,7 +107,7 @@ package final class HTTP2Stream {
   // MARK: For the session
 
   func close() {
-    isClosed = true
+    hasClosed = true
     var unsent = ByteBuffer()
     swap(&unsent, &outbound)
     session.giveBack(unsent)
@@ -111,7 +115,7 @@ package final class HTTP2Stream {
 
   private func submitResponse(_ entries: UnsafeBufferPointer<nghttp2_nv>, endStream: Bool) {
     guard !isClosed else { return }
-    isAnswered = true
+    hasAnswered = true
     if endStream {
       nghttp2_submit_response(session.pointer, id, entries.baseAddress, entries.count, nil)
     } else {
@@ -169,10 +173,8 @@ package final class HTTP2Stream {
   }
 
   /// Moves `length` bytes of body behind a frame header that was just written to `output`.
-  func moveBody(_ length: Int, to output: inout ByteBuffer) {
-    outbound.withUnsafeReadableBytes {
-      _ = output.writeBytes(UnsafeRawBufferPointer(rebasing: $0.prefix(length)))
-    }
+  func moveBody(_ length: Int, to output: inout HTTP2Output) {
+    outbound.withUnsafeReadableBytes { output.append(UnsafeRawBufferPointer(rebasing: $0.prefix(length))) }
     outbound.moveReaderIndex(forwardBy: length)
     guard outbound.readableBytes == 0 else { return }
     outbound.clear()

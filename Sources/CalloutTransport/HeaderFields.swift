@@ -43,10 +43,19 @@ package struct HeaderFields: Sendable {
   }
 
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-    withUnsafeBytes(of: UInt32(name.count)) { storage.append(contentsOf: $0) }
-    withUnsafeBytes(of: UInt32(value.count)) { storage.append(contentsOf: $0) }
-    storage.append(contentsOf: name)
-    storage.append(contentsOf: value)
+    let length = Self.prefixLength + name.count + value.count
+    storage.append(addingCapacity: length) { span in
+      span.withUnsafeMutableBufferPointer { bytes, count in
+        let field = UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: length)
+        field.storeBytes(of: UInt32(name.count), as: UInt32.self)
+        field.storeBytes(of: UInt32(value.count), toByteOffset: 4, as: UInt32.self)
+        UnsafeMutableRawBufferPointer(rebasing: field.dropFirst(Self.prefixLength)).copyMemory(
+          from: UnsafeRawBufferPointer(name))
+        UnsafeMutableRawBufferPointer(rebasing: field.dropFirst(Self.prefixLength + name.count)).copyMemory(
+          from: UnsafeRawBufferPointer(value))
+        count = length
+      }
+    }
     count += 1
   }
 

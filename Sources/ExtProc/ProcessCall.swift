@@ -37,7 +37,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   @exclusivity(unchecked) var timing: HookTiming?
   @exclusivity(unchecked) var bodies: BodyHandlers?
   /// Who tests hooks is told of what else nobody needs to know.
-  package var observer: (any ProcessCallObserver)?
+  @exclusivity(unchecked) package var observer: (any ProcessCallObserver)?
 
   package init(_ call: any ProcessTransport, _ service: ProcessService) {
     self.call = call
