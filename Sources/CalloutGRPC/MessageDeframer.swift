@@ -34,7 +34,7 @@ package struct MessageDeframer: Sendable {
   /// Takes in the next bytes of the stream.
   ///
   /// Bytes appended before `next()` has returned nil are copied behind those still held.
-  package mutating func append(_ bytes: ByteBuffer) {
+  package mutating func append(_ bytes: consuming ByteBuffer) {
     if input.readableBytes == 0 {
       input = bytes
     } else {

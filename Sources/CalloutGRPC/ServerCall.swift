@@ -122,7 +122,7 @@ package final class ServerCall: HTTP2StreamHandler {
     }
   }
 
-  package func receiveData(_ data: ByteBuffer) {
+  package func receiveData(_ data: consuming ByteBuffer) {
     guard handler != nil, status == nil else { return stream.consumed(data.readableBytes) }
     uncredited += data.readableBytes
     deframer.append(data)
@@ -164,11 +164,12 @@ package final class ServerCall: HTTP2StreamHandler {
     defer { isDelivering = false }
     do throws(GRPCStatus) {
       while !isPaused, !stream.isOutboundFull, status == nil, handler != nil {
-        guard let message = try deframer.next() else {
+        guard var message = try deframer.next() else {
           returnCredit()
           return try deliverEnd()
         }
-        handler?.receive(message.compressed ? try decompress(message.payload) : message.payload)
+        if message.compressed { message.payload = try decompress(message.payload) }
+        handler?.receive(message.payload)
       }
     } catch {
       finish(error)

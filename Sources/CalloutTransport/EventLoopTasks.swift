@@ -4,13 +4,16 @@ package import NIOCore
 /// Work that can be given to `EventLoopTasks`. A class, for a protocol would put one more async function in between;
 /// `open`, for only that can be subclassed by another module of the package.
 open class EventLoopWork {
-  /// The task that has the work in hand, while it does.
-  @exclusivity(unchecked) package fileprivate(set) var task: Task<Void, Never>?
+  /// Who has the work in hand, while it does: longer there than the work is in its hands, and so not counted.
+  @exclusivity(unchecked) fileprivate unowned(unsafe) var worker: EventLoopTasks.Worker?
 
   public init() {}
 
   /// Does the work; called on the event loop, and back on it after each wait.
   open func run() async {}
+
+  /// Cancels the work, if it is in hand.
+  package func cancel() { worker?.cancel() }
 }
 
 /// Runs asynchronous work on an event loop: each piece up to where it first waits for something, and then again on
@@ -24,7 +27,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
 
   private let eventLoop: any EventLoop
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
-  @exclusivity(unchecked) private var ready: [EventLoopWork] = []
+  @exclusivity(unchecked) private var ready: [EventLoopWork?] = []
   @exclusivity(unchecked) private var nextReady = 0
   @exclusivity(unchecked) private var idle: [Worker] = []
   @exclusivity(unchecked) private var isResuming = false
@@ -66,30 +69,30 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  private final class Worker: @unchecked Sendable {
+  fileprivate final class Worker: @unchecked Sendable {
     // Unchecked: touched on the event loop only.
     @exclusivity(unchecked) var continuation: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) var task: Task<Void, Never>?
-    @exclusivity(unchecked) var work: EventLoopWork?
+    @exclusivity(unchecked) private(set) var isCancelled = false
+
+    func cancel() {
+      isCancelled = true
+      task?.cancel()
+    }
   }
 
   private func start(_ worker: Worker) {
-    let task = Task.immediate(executorPreference: self) { await self.run(worker) }
-    // The first piece of work has already begun, and perhaps it waits.
-    worker.task = task
-    worker.work?.task = task
+    worker.task = Task.immediate(executorPreference: self) { await self.run(worker) }
   }
 
   private func run(_ worker: Worker) async {
     while true {
       while let work = takeReady() {
-        worker.work = work
-        work.task = worker.task
+        work.worker = worker
         await work.run()
-        work.task = nil
-        worker.work = nil
+        work.worker = nil
         // A task that was cancelled stays so: it is of no use for other work.
-        if Task.isCancelled { return runReadyElsewhere() }
+        if worker.isCancelled { return runReadyElsewhere() }
       }
       guard !isStopped, idle.count < Self.maxIdle else { return }
       await withUnsafeContinuation { continuation in
@@ -106,7 +109,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
       return nil
     }
     defer { nextReady += 1 }
-    return ready[nextReady]
+    return ready[nextReady].take()
   }
 
   private func runReadyElsewhere() {

@@ -30,6 +30,8 @@ package final class HTTP2Session {
   /// nghttp2's session.
   let pointer: OpaquePointer
 
+  /// The delegate knows that there is something to send.
+  @exclusivity(unchecked) private var isOutputAnnounced = false
   // Exclusive access is not checked at run time for what every frame touches: the session is confined to one event
   // loop, and no access of it spans a call that could come back here. The checks were a tenth of a message's cost.
   @exclusivity(unchecked) private var events = HTTP2EventQueue()
@@ -84,6 +86,7 @@ package final class HTTP2Session {
 
   /// Appends to `bytes` what is to be sent, until there is no more or `limit` bytes are there.
   package func writeOutput(to bytes: inout ByteBuffer, limit: Int) throws(HTTP2Error) {
+    isOutputAnnounced = false
     var needed = Self.smallestOutput
     while needed > 0, bytes.readableBytes < limit {
       let rest = limit - bytes.readableBytes
@@ -185,7 +188,11 @@ package final class HTTP2Session {
     spareBuffers.append(buffer)
   }
 
-  func hasOutput() { delegate?.sessionHasOutput() }
+  func hasOutput() {
+    guard !isOutputAnnounced else { return }
+    isOutputAnnounced = true
+    delegate?.sessionHasOutput()
+  }
 
   func drained(_ stream: HTTP2Stream) { events.append(.drained(stream)) }
 

@@ -193,7 +193,7 @@ package protocol HTTP2StreamHandler: AnyObject {
   /// A header section arrived: first the request's or the response's, later perhaps trailers.
   func receiveHeaders(_ fields: HeaderFields)
   /// Body bytes arrived. The handler returns their credit with `HTTP2Stream.consumed(_:)`.
-  func receiveData(_ data: ByteBuffer)
+  func receiveData(_ data: consuming ByteBuffer)
   /// The peer will send nothing more.
   func receiveEnd()
   /// Everything that was over the high-water mark has left.

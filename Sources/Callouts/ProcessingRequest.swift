@@ -51,7 +51,7 @@ public struct ProcessingRequest: Sendable {
     /// The body that was collected from earlier requests and this one.
     let collected: HTTPBody?
 
-    init(_ scan: Scan) {
+    init(_ scan: borrowing Scan) {
       metadataFields = scan.metadataFields
       attributeFields = scan.attributeFields
       joined = scan.joined
@@ -96,6 +96,10 @@ public struct ProcessingRequest: Sendable {
   package init(serialized: ByteBuffer) throws(CalloutError) {
     var scan = Scan()
     try serialized.readProtobuf { bytes throws(CalloutError) in try scan.read(bytes) }
+    self.init(serialized, scan)
+  }
+
+  private init(_ serialized: consuming ByteBuffer, _ scan: borrowing Scan) {
     self.serialized = serialized
     phase = scan.phase
     observabilityMode = scan.observabilityMode
@@ -142,7 +146,7 @@ public struct ProcessingRequest: Sendable {
 extension ProcessingRequest {
   /// One pass over the top-level fields. Repeated fields follow protobuf's rules: of a oneof the last one counts,
   /// and a message that comes twice is merged, which is what joining its bytes does.
-  private struct Scan {
+  private struct Scan: ~Copyable {
     var phase: Phase?
     var content = 0..<0
     var joined: [UInt8]?

@@ -9,7 +9,8 @@ extension ProcessingState {
   /// - Parameter send: called for each message, in order, with a function that writes its bytes.
   /// - Throws: `CalloutError` where Envoy would refuse the response; then nothing was handed out.
   package mutating func answer(
-    _ message: ProcessingRequest, with response: ProcessingResponse, send: ((inout ByteBuffer) -> Void) -> Void
+    _ message: ProcessingRequest, with response: consuming ProcessingResponse,
+    send: ((inout ByteBuffer) -> Void) -> Void
   ) throws(CalloutError) {
     guard let phase = message.phase else { return }
     guard response.phase == nil || response.phase == phase else {

@@ -11,7 +11,8 @@ extension Phase {
 extension HeadersReply {
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
     var response = CommonResponse(
-      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase))
+      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase)
+    )
     switch action {
     case .proceed: break
     case .replace(let body):
@@ -26,7 +27,8 @@ extension HeadersReply {
 extension BodyReply {
   func write(_ phase: Phase, to buffer: inout ByteBuffer) {
     var response = CommonResponse(
-      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase))
+      mutation: headerMutation.serialized.count, clearsRouteCache: clearRouteCache ?? headerMutation.changesRoute(phase)
+    )
     if case .replace(let bytes) = action { response.body = bytes }
     response.write(phase, headerMutation, to: &buffer)
   }

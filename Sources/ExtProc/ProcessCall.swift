@@ -61,7 +61,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
       // A message that asks about nothing carries settings only and must not be answered.
       guard let phase = request.phase, !isAnsweredForGood else { return }
       service.metrics?.received(phase)
-      if service.handlesBodies { try handle(request, phase) } else { begin(request) }
+      if service.handlesBodies { try handle(request, phase) } else { begin(consume request) }
     } catch {
       end(GRPCStatus(.invalidArgument, "\(error)"), because: error)
     }
@@ -105,10 +105,10 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   func begin(_ request: consuming ProcessingRequest) {
     phaseInHand = request.phase
     if let timing { startTiming(request, timing) }
-    inHand = request
+    inHand = consume request
     call.pause()
     if service.runsOnEventLoop {
-      call.tasks.add(self)
+      call.add(self)
     } else {
       elsewhere = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
     }
@@ -238,7 +238,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   }
 
   func cancelHook() {
-    task?.cancel()
+    cancel()
     elsewhere?.cancel()
   }
 

@@ -14,6 +14,8 @@ package protocol ProcessTransport: AnyObject {
   var eventLoop: any EventLoop { get }
   /// Runs hooks on the event loop.
   var tasks: EventLoopTasks { get }
+  /// Has a hook run soon.
+  func add(_ hook: EventLoopWork)
   /// The proxy got an answer, or all that it sent was dealt with.
   var isAnswered: Bool { get }
   /// More was sent than should be held for a proxy that does not read.
@@ -33,6 +35,7 @@ package protocol ProcessTransport: AnyObject {
 extension ServerCall: ProcessTransport {
   package var peer: String? { connection.peer }
   package var tasks: EventLoopTasks { connection.tasks }
+  package func add(_ hook: EventLoopWork) { connection.tasks.add(hook) }
 
   package var metadata: [(name: String, value: String)] {
     Metadata(headers).compactMap { entry in

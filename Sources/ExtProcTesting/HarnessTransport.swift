@@ -14,6 +14,7 @@ final class HarnessTransport: ProcessTransport, ProcessCallObserver, @unchecked 
   let metadata: [(name: String, value: String)]
   let eventLoop: any EventLoop
   let tasks: EventLoopTasks
+  func add(_ hook: EventLoopWork) { tasks.add(hook) }
   private(set) var isAnswered = false
   let isOutboundFull = false
   var whenDrained: (() -> Void)?

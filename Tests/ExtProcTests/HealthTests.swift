@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import ExtProcTesting
 import NIOCore
 import NIOPosix
 import SwiftProtobuf
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import CalloutGRPC
 
 @Suite("Health", .timeLimit(.minutes(1)))
@@ -48,7 +48,8 @@ struct HealthTests {
   @Test("/ready is 503 while the server drains, when streams are still taken")
   func draining() async throws {
     var configuration = ServerConfiguration.loopback
-    configuration.drainDelay = .seconds(3)
+    // Room for a machine that is busy with other tests.
+    configuration.drainDelay = .seconds(20)
     try await withRunningServer(CalloutServer(), configuration: configuration) { server in
       let probe = try await HTTPConnection.connect(to: server.addresses.healthCheck!)
       let client = try await server.client()

@@ -10,7 +10,8 @@ struct CurlTests {
 
   @Test("a POST that is no gRPC is answered 415")
   func post() async throws {
-    #expect(try await curl(.plaintext, ["-d", "{}", "-H", "content-type: application/json", "/"]) == "415 2")
+    // Without a body: curl up to 7.88 takes the NO_ERROR for it (RFC 9113 §8.1) for a failure when it is early.
+    #expect(try await curl(.plaintext, ["-X", "POST", "-H", "content-type: application/json", "/"]) == "415 2")
   }
 
   @Test("a client of HTTP/1.1 alone gets no TLS connection")

@@ -26,6 +26,16 @@ struct ProtobufReader {
   /// The next field, or nil at the end.
   mutating func nextTag() throws(CalloutError) -> Tag? {
     guard offset < end else { return nil }
+    // Nearly every tag is one byte.
+    let byte = bytes[offset]
+    if (8..<0x80).contains(byte), let wireType = WireType(rawValue: byte & 7) {
+      offset += 1
+      return Tag(field: Int(byte >> 3), wireType: wireType)
+    }
+    return try readLongTag()
+  }
+
+  private mutating func readLongTag() throws(CalloutError) -> Tag {
     let start = offset
     let key = try readVarint()
     guard key <= UInt64(UInt32.max), offset - start <= Self.maxTagLength,
@@ -37,7 +47,7 @@ struct ProtobufReader {
   }
 
   mutating func readVarint() throws(CalloutError) -> UInt64 {
-    // Nearly every tag and length is one byte.
+    // Nearly every length is one byte.
     if offset < end, bytes[offset] < 0x80 {
       offset += 1
       return UInt64(bytes[offset - 1])

@@ -54,17 +54,17 @@ final class SessionPeer {
     }
   }
 
-  private func handle(_ event: HTTP2Event) {
-    switch event {
+  private func handle(_ event: consuming HTTP2Event) {
+    switch consume event {
     case .headers(let stream, _): onHeaders(stream)
-    case .data(let stream, let data) where consumesData: stream.consumed(data.readableBytes)
-    case .terminated: note(event)
+    case .data(let stream, let data): if consumesData { stream.consumed(data.readableBytes) }
+    case .terminated(let code): note(.terminated(code))
     default: break
     }
   }
 
-  private func note(_ event: HTTP2Event) {
-    switch event {
+  private func note(_ event: consuming HTTP2Event) {
+    switch consume event {
     case .headers(let stream, let fields):
       log.append("headers \(stream.id)")
       records[stream.id, default: Record()].sections.append(fields)
