@@ -38,6 +38,7 @@ let package = Package(
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .executable(name: "Basic", targets: ["Basic"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
+    .executable(name: "callout-bench", targets: ["CalloutBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -91,6 +92,15 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // Loads a server, as Envoy would.
+    .executableTarget(
+      name: "CalloutBench",
+      dependencies: [
+        "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, protobuf, signals,
+        arguments,
+      ],
+      swiftSettings: strict),
+
     // Examples: one folder each, `swift run <Name>`.
     example("Basic"),
     example("AddHeader"),
@@ -121,6 +131,13 @@ let package = Package(
       dependencies: [
         "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", "ExtProcTesting",
         "AddHeader", nioCore, nioPosix, protobuf, logging, arguments,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CalloutBenchTests",
+      dependencies: [
+        "CalloutBench", "CalloutServing", "Callouts", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf,
+        arguments,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -148,14 +148,14 @@ private func receiveFrames(_ bytes: ByteBuffer) {
 
 private func answerEvents(_ session: HTTP2Session) {
   while let event = session.nextEvent() {
-    switch event {
+    switch consume event {
     case .headers(let stream, _):
       guard !stream.isClosed else { continue }
       stream.sendHeaders([":status": "200"])
       stream.write { $0.writeString("hello") }
     case .data(let stream, let data): stream.consumed(data.readableBytes)
     case .end(let stream): if !stream.isClosed { stream.end(trailers: ["grpc-status": "0"]) }
-    case .drained, .closed, .goAway, .pingAcknowledged, .terminated: break
+    default: break
     }
   }
 }

@@ -40,6 +40,11 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     self.init(.ip(host: host.isEmpty ? "0.0.0.0" : host, port: Int(port)))
   }
 
+  /// The host as it was given, or nil for a Unix-domain socket.
+  package var host: String? {
+    if case .ip(let host, _) = kind { host } else { nil }
+  }
+
   public var description: String {
     switch kind {
     case .ip(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

@@ -20,11 +20,13 @@ package final class TLSContext: @unchecked Sendable {
   }
 
   /// A client's context that trusts the certificates in `trustRoots` (PEM), or the system's where it is nil.
-  package init(trustRoots: [UInt8]?, protocols: [String]) throws(TLSError) {
+  ///
+  /// - Parameter verifiesServer: false takes any certificate, which only a test may do.
+  package init(trustRoots: [UInt8]?, protocols: [String], verifiesServer: Bool = true) throws(TLSError) {
     self.protocols = ALPNProtocols(protocols)
     pointer = try Self.make(TLS_client_method())
     SSL_CTX_set_alpn_protos(pointer, self.protocols.wire, UInt32(self.protocols.wire.count))
-    SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+    SSL_CTX_set_verify(pointer, verifiesServer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
     guard let trustRoots else {
       SSL_CTX_set_default_verify_paths(pointer)
       return
