@@ -56,7 +56,7 @@ extension Report {
       var p50: Double
       var p90: Double
       var p99: Double
-      var p99_9: Double
+      var p999: Double
       var max: Double
     }
 
@@ -64,12 +64,12 @@ extension Report {
     var connections: Int
     var streams: Int
     var exchanges: Int
-    var exchanges_per_second: Double
+    var exchangesPerSecond: Double
     var messages: Int
-    var messages_per_second: Double
-    var body_bytes_per_second: Double
-    var immediate_responses: Int
-    var latency_us: Latency
+    var messagesPerSecond: Double
+    var bodyBytesPerSecond: Double
+    var immediateResponses: Int
+    var latencyMicroseconds: Latency
     var errors: [String: Int]
   }
 
@@ -78,16 +78,17 @@ extension Report {
     let latency = tally.latency
     let json = JSON(
       seconds: seconds, connections: connections, streams: streams, exchanges: tally.exchanges,
-      exchanges_per_second: perSecond(tally.exchanges), messages: tally.messages,
-      messages_per_second: perSecond(tally.messages), body_bytes_per_second: perSecond(tally.bodyBytes),
-      immediate_responses: tally.immediateResponses,
-      latency_us: JSON.Latency(
+      exchangesPerSecond: perSecond(tally.exchanges), messages: tally.messages,
+      messagesPerSecond: perSecond(tally.messages), bodyBytesPerSecond: perSecond(tally.bodyBytes),
+      immediateResponses: tally.immediateResponses,
+      latencyMicroseconds: JSON.Latency(
         mean: latency.mean / 1e3, p50: Double(latency.percentile(0.5)) / 1e3,
         p90: Double(latency.percentile(0.9)) / 1e3, p99: Double(latency.percentile(0.99)) / 1e3,
-        p99_9: Double(latency.percentile(0.999)) / 1e3, max: Double(latency.maximum) / 1e3),
+        p999: Double(latency.percentile(0.999)) / 1e3, max: Double(latency.maximum) / 1e3),
       errors: errors)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     return String(decoding: try encoder.encode(json), as: UTF8.self)
   }
 }

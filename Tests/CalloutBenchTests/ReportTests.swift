@@ -64,7 +64,7 @@ struct ReportTests {
     let json = try #require(JSONSerialization.jsonObject(with: Data(report.json().utf8)) as? [String: Any])
     #expect(json["messages_per_second"] as? Double == 50)
     #expect(json["body_bytes_per_second"] as? Double == 1_500_000)
-    #expect((json["latency_us"] as? [String: Double])?["p99_9"] == 2)
+    #expect((json["latency_microseconds"] as? [String: Double])?["p999"] == 2)
     #expect(json["errors"] as? [String: Int] == ["the stream was reset: CANCEL": 1])
   }
 }
