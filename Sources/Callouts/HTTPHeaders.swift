@@ -120,6 +120,7 @@ public struct HTTPHeaders: Sendable {
     try message.readProtobuf { bytes throws(CalloutError) in try walk(bytes) { _ in true } }
   }
 
+  @inline(__always)
   private static func walk(
     _ bytes: UnsafeRawBufferPointer, _ body: (Header) -> Bool
   ) throws(CalloutError) -> Bool {
@@ -134,7 +135,12 @@ public struct HTTPHeaders: Sendable {
             try map.skip(tag)
             continue
           }
-          guard body(try header(bytes, try map.readRange())) else { return endOfStream }
+          let range = try map.readRange()
+          if let header = Header(ofUsualForm: bytes, range) {
+            guard body(header) else { return endOfStream }
+          } else {
+            guard body(try header(bytes, range)) else { return endOfStream }
+          }
         }
       case (3, .varint): endOfStream = try message.readVarint() != 0
       default: try message.skip(tag)
@@ -144,7 +150,6 @@ public struct HTTPHeaders: Sendable {
   }
 
   private static func header(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(CalloutError) -> Header {
-    if let header = Header(ofUsualForm: bytes, range) { return header }
     var header = Header()
     var reader = ProtobufReader(bytes, range: range)
     while let tag = try reader.nextTag() {

@@ -66,8 +66,10 @@ extension HeaderMutation {
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
   private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
-    let token = name.first == UInt8(ascii: ":") ? name.dropFirst() : name[...]
-    return !token.isEmpty && token.allSatisfy(isTokenByte)
+    let start = name.first == UInt8(ascii: ":") ? 1 : 0
+    guard start < name.count else { return false }
+    for index in start..<name.count where !isTokenByte(name[index]) { return false }
+    return true
   }
 
   static func isToken(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isTokenByte) }

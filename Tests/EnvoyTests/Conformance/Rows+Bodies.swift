@@ -131,7 +131,48 @@ extension Row {
         script: answering { $0.isResponseBody ? [.responseBody { $0.replaceBody("changed!") }] : nil },
         see: \.clientBody,
         seen: "500 mismatch_between_content_length_and_the_length_of_the_mutated_body, client gets ''"),
+      Row(
+        .bodies, "answers headers when it has the body, with send_body_without_waiting_for_header_response",
+        filter: withoutWaiting, request: post,
+        script: { stream in
+          _ = try await stream.next()
+          _ = try await stream.next()
+          try await stream.send(.requestHeaders { $0.set("x-new", "1") }, .requestBody { $0.replaceBody("changed!") })
+          try await passRest(&stream)
+        }, see: { "\($0.upstreamBody), \($0.upstreamHeader("x-new"))" },
+        seen: "upstream gets 'changed!', upstream gets x-new: 1"),
+      Row(
+        .bodies, "answers the body before the headers, with send_body_without_waiting_for_header_response",
+        filter: withoutWaiting, request: post,
+        script: { stream in
+          _ = try await stream.next()
+          _ = try await stream.next()
+          try await stream.send(.requestBody { $0.replaceBody("changed!") }, .requestHeaders())
+          try await passRest(&stream)
+        }, seen: "500 spurious_message"),
+      Row(
+        .bodies, "sends a reply of 64 KB where max_receive_message_length is 32 KB",
+        filter: { callout in
+          requestBody(.buffered)(&callout)
+          callout.furtherJSON =
+            #"{"grpc_service": {"envoy_grpc": {"cluster_name": "callout", "max_receive_message_length": 32768}}}"#
+        }, request: chunkedPost,
+        script: answeringRequestBody(.requestBody { $0.replaceBody(String(repeating: "x", count: 65_536)) }),
+        see: { "\($0.outcome), upstream gets \($0.upstream.last?.body.readableBytes ?? 0) bytes" },
+        seen: "500 ext_proc_error_gRPC_error_8, upstream gets 0 bytes"),
     ]
+
+  private static let withoutWaiting: Filter = { callout in
+    callout.processingMode.requestBodyMode = .streamed
+    callout.furtherJSON = #"{"send_body_without_waiting_for_header_response": true}"#
+  }
+
+  private static func passRest(_ stream: inout ScriptedStream) async throws {
+    while let message = try await stream.next() {
+      if message.isRequestBody { try await stream.send(.requestBody()) }
+      if case .responseHeaders = message.request { try await stream.send(.responseHeaders()) }
+    }
+  }
 }
 
 extension BodySendMode {
