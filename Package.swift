@@ -137,7 +137,7 @@ let package = Package(
       name: "CalloutBenchTests",
       dependencies: [
         "CalloutBench", "CalloutServing", "Callouts", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf,
-        arguments,
+        arguments, logging,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -18,7 +18,10 @@ final class LoadConnection: HTTP2ConnectionObserver {
   private var channel: (any Channel)?
   private var handler: HTTP2ConnectionHandler?
   private var active = 0
+  private var hasBegun = false
   private var isStopping = false
+  /// No more streams can be opened on this connection.
+  private var isGoingAway = false
   private var isOutOfBudget = false
   private let finished: EventLoopPromise<Void>
   private var alarm: Scheduled<Void>?
@@ -41,14 +44,15 @@ final class LoadConnection: HTTP2ConnectionObserver {
     ]
   }
 
-  var isOpen: Bool { handler != nil }
+  /// Streams can be opened.
+  private var isOpen: Bool { handler != nil && channel?.isActive == true && !isGoingAway }
 
   /// Succeeds when no exchange is under way and none will begin.
   var whenFinished: EventLoopFuture<Void> { finished.futureResult }
 
   // MARK: Connection
 
-  /// Connects; the load begins when that has succeeded.
+  /// Connects; a load that had begun goes on when that has succeeded.
   func connect() -> EventLoopFuture<Void> {
     let opened = eventLoop.makePromise(of: Void.self)
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -66,6 +70,7 @@ final class LoadConnection: HTTP2ConnectionObserver {
       case .success(let channel):
         let connection = bound.value
         connection.channel = channel
+        connection.isGoingAway = false
         // The handshake of TLS comes first.
         connection.whenOpen = opened
         if connection.isOpen { connection.connectionIsOpen() }
@@ -95,7 +100,7 @@ final class LoadConnection: HTTP2ConnectionObserver {
     guard let opened = whenOpen else { return }
     whenOpen = nil
     opened.succeed(())
-    begin()
+    if hasBegun { begin() }
   }
 
   private func channelClosed() {
@@ -123,7 +128,9 @@ final class LoadConnection: HTTP2ConnectionObserver {
 
   // MARK: Load
 
-  private func begin() {
+  /// Begins the load, on a connection that is open.
+  func begin() {
+    hasBegun = true
     nextDue = .now()
     overdue.removeAll(keepingCapacity: true)
     if load.rate == nil { fill() } else { beginDue() }
@@ -144,7 +151,7 @@ final class LoadConnection: HTTP2ConnectionObserver {
   }
 
   private func fill() {
-    while active < load.streams, !isStopping, let due = nextExchange() { open(due) }
+    while isOpen, active < load.streams, !isStopping, let due = nextExchange() { open(due) }
     finishIfDone()
   }
 
@@ -159,8 +166,8 @@ final class LoadConnection: HTTP2ConnectionObserver {
   }
 
   private func open(_ due: NIODeadline) {
-    guard let handler else { return }
     do throws(HTTP2Error) {
+      guard let handler else { throw HTTP2Error(.cancel, by: .library, "the connection was lost") }
       let stream = try handler.session.openStream(fields)
       let exchange = LoadStream(stream, load.exchange, due: due, on: self)
       stream.handler = exchange
@@ -168,15 +175,25 @@ final class LoadConnection: HTTP2ConnectionObserver {
       exchange.beginStep()
     } catch {
       tally.count("\(error)")
-      // Stream identifiers are used up, or the server goes away: a new connection is needed.
-      channel?.close(promise: nil)
+      // Stream identifiers are used up: a new connection is needed.
+      isGoingAway = true
+      closeIfUnused()
     }
   }
 
   func streamEnded(_ error: String?) {
     active -= 1
-    if let error { tally.count(error) } else { tally.exchanges += 1 }
-    if isOpen { fill() } else { finishIfDone() }
+    if !isStopping {
+      if let error { tally.count(error) } else { tally.exchanges += 1 }
+    }
+    closeIfUnused()
+    fill()
+  }
+
+  /// Makes way for a new connection when the last stream of one that goes away has ended.
+  private func closeIfUnused() {
+    guard isGoingAway, active == 0, let channel else { return }
+    eventLoop.execute { channel.close(promise: nil) }
   }
 
   private func finishIfDone() {
@@ -204,6 +221,8 @@ final class LoadConnection: HTTP2ConnectionObserver {
 
   func connectionGoingAway(_ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32) {
     lastFailure = "the server went away: \(code)"
+    isGoingAway = true
+    closeIfUnused()
   }
 
   func connectionTerminated(_ code: HTTP2ErrorCode) { lastFailure = "the server broke the rules: \(code)" }

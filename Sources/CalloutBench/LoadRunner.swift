@@ -41,6 +41,7 @@ struct LoadRunner {
     _ progress: @escaping @Sendable (String) -> Void
   ) async throws -> Report {
     let all = try await connect(on: group)
+    for connection in all { connection.eventLoop.execute { connection.value.begin() } }
     var start = ContinuousClock.now
     if warmup > .zero {
       try await Task.sleep(for: warmup)
@@ -90,8 +91,12 @@ struct LoadRunner {
       try? await Task.sleep(for: duration)
       return
     }
-    for connection in all {
-      try? await connection.eventLoop.flatSubmit { connection.value.whenFinished }.get()
+    await withTaskCancellationHandler {
+      for connection in all {
+        try? await connection.eventLoop.flatSubmit { connection.value.whenFinished }.get()
+      }
+    } onCancel: {
+      for connection in all { connection.eventLoop.execute { connection.value.stop() } }
     }
   }
 

@@ -44,6 +44,7 @@ final class LoadStream: HTTP2StreamHandler {
   }
 
   private func sendPieces(_ body: Exchange.Body) {
+    guard piecesSent < body.count else { return }
     while piecesSent < body.count, !stream.isOutboundFull {
       piecesSent += 1
       send(piecesSent == body.count ? body.last : body.piece)
@@ -57,8 +58,10 @@ final class LoadStream: HTTP2StreamHandler {
   }
 
   private func receive(_ answer: ByteBuffer) throws(GRPCStatus) {
-    guard !isDone, step < steps.count else { throw GRPCStatus(.internal, "an answer to nothing") }
     guard let kind = AnswerKind(answer) else { return }
+    // Of a streamed immediate response more parts follow.
+    guard !(isDone && kind == .immediate) else { return }
+    guard !isDone, step < steps.count else { throw GRPCStatus(.internal, "an answer to nothing") }
     if kind == .immediate {
       connection.tally.immediateResponses += 1
       record()
@@ -121,7 +124,7 @@ final class LoadStream: HTTP2StreamHandler {
     if let status, status != .ok { return "\(status)" }
     if isDone, status == .ok { return nil }
     if status == .ok { return "the server ended the stream before it had answered everything" }
-    return connection.isOpen ? "the stream was reset: \(code)" : "the connection was lost"
+    return "the stream was reset, or its connection lost: \(code)"
   }
 
   private static let maxAnswerLength = 64 * 1_024 * 1_024

@@ -20,6 +20,8 @@ package final class ServerCall: HTTP2StreamHandler {
   @exclusivity(unchecked) private var deadline: Scheduled<Void>?
 
   @exclusivity(unchecked) private var isPaused = false
+  /// The stream was closed while the handler was at work, which ends with `resume()`.
+  @exclusivity(unchecked) private var keepsPlace = false
   @exclusivity(unchecked) private var isDelivering = false
   @exclusivity(unchecked) private var hasReceivedEnd = false
   @exclusivity(unchecked) private var hasDeliveredEnd = false
@@ -53,7 +55,10 @@ package final class ServerCall: HTTP2StreamHandler {
 
   package func resume() {
     isPaused = false
-    if stream.isClosed { stream.workEnded() } else { deliver() }
+    guard stream.isClosed else { return deliver() }
+    guard keepsPlace else { return }
+    keepsPlace = false
+    stream.workEnded()
   }
 
   /// Sends one message; `body` writes its payload, straight into what is sent.
@@ -102,7 +107,7 @@ package final class ServerCall: HTTP2StreamHandler {
 
   // MARK: From the stream
 
-  package var isBusy: Bool { isPaused }
+  package var isBusy: Bool { isPaused || handler?.isBusy == true }
 
   package func receiveHeaders(_ fields: HeaderFields) {
     // A second header section is trailers, which gRPC clients do not send.
@@ -148,6 +153,7 @@ package final class ServerCall: HTTP2StreamHandler {
     whenDrained = nil
     stream.consumed(uncredited)
     uncredited = 0
+    keepsPlace = isBusy
     guard let handler else { return }
     self.handler = nil
     handler.callEnded(status.map(CallEnding.finished) ?? .reset(code: code.rawValue))

@@ -9,10 +9,17 @@ package protocol ServerCallHandler: AnyObject {
   func receive(_ message: ByteBuffer)
   /// The client will send no more messages.
   func receiveEnd()
+  /// There is work in hand beside a message that has paused the call. A call that ends meanwhile keeps its stream's
+  /// place until the handler resumes it.
+  var isBusy: Bool { get }
   /// The server is shutting down and its grace period is over: finish the call now.
   func shutDown()
   /// The call is over, whoever ended it; called once, last.
   func callEnded(_ ending: CallEnding)
+}
+
+extension ServerCallHandler {
+  package var isBusy: Bool { false }
 }
 
 /// How a call ended, as the server sees it.

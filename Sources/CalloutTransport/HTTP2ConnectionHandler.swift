@@ -24,6 +24,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   @exclusivity(unchecked) private var isFlushing = false
   @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
+  private var isClosing = false
   @exclusivity(unchecked) private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?
   private var shutdown = Shutdown.none
@@ -35,6 +36,8 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     package var idleTimeout: TimeAmount?
     /// Time between the announcement of a shutdown and the refusal of streams, if the peer answers no PING.
     package var shutdownNotice: TimeAmount = .seconds(1)
+    /// Time a peer has to read the last that was written to it.
+    package var closeTimeout: TimeAmount = .seconds(10)
 
     package init() {}
   }
@@ -195,15 +198,30 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         dispatchEvents()
         guard output.readableBytes > 0 else { break }
         context.writeAndFlush(wrapOutboundOut(output), promise: nil)
-        let kept = session.streams.isEmpty ? Self.outputKeptIdle : Self.outputKept
-        if output.storageCapacity > kept { output = ByteBuffer() } else { output.clear() }
+        output.clear()
       }
+      let kept = session.streams.isEmpty ? Self.outputKeptIdle : Self.outputKept
+      if output.storageCapacity > kept { output = ByteBuffer() }
     } catch {
       observer.connectionFailed(error)
       return context.close(promise: nil)
     }
-    if session.isFinished { context.close(promise: nil) }
+    if session.isFinished { closeAfterOutput(context) }
     watchIdleness(context)
+  }
+
+  /// Closes the channel when all that was written has left it, or when the peer takes too long over that.
+  private func closeAfterOutput(_ context: ChannelHandlerContext) {
+    guard !isClosing else { return }
+    isClosing = true
+    let written = context.eventLoop.makePromise(of: Void.self)
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    let timeout = context.eventLoop.scheduleTask(in: limits.closeTimeout) { bound.value.close(promise: nil) }
+    written.futureResult.whenComplete { _ in
+      timeout.cancel()
+      bound.value.close(promise: nil)
+    }
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
   }
 
   private func watchIdleness(_ context: ChannelHandlerContext) {

@@ -182,8 +182,7 @@ package final class HTTP2Session {
   func takeBuffer() -> ByteBuffer { spareBuffers.popLast() ?? ByteBuffer() }
 
   func giveBack(_ buffer: consuming ByteBuffer) {
-    let kept = streams.isEmpty ? Self.buffersKeptIdle : Self.buffersKept
-    guard spareBuffers.count < kept, buffer.storageCapacity <= Self.bufferSizeKept else { return }
+    guard spareBuffers.count < Self.buffersKept, buffer.storageCapacity <= Self.bufferSizeKept else { return }
     buffer.clear()
     spareBuffers.append(buffer)
   }
@@ -263,6 +262,9 @@ package final class HTTP2Session {
     guard !stream.isClosed else { return }
     stream.close()
     remove(stream)
+    if streams.isEmpty, spareBuffers.count > Self.buffersKeptIdle {
+      spareBuffers.removeLast(spareBuffers.count - Self.buffersKeptIdle)
+    }
     if stream.handler?.isBusy == true { busyClosedStreams += 1 }
     if stream.isAnnounced { events.append(.closed(stream, code)) }
   }

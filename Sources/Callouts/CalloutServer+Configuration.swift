@@ -17,7 +17,7 @@ extension CalloutServer {
     /// default; a little less, such as 180 ms, tells what it would have given up, and `latePolicy` can act first.
     public var softDeadline: Duration?
     /// What happens, in each phase, to a message whose hook is late. Envoy has no timeout in the full duplex and GRPC
-    /// body modes; there a late hook is only counted.
+    /// body modes, so that there is nothing to extend.
     public var latePolicy = PerPhase(LatePolicy.wait)
     /// What Envoy's filter has as `message_timeout`: half of it is the longest that an answer is held back, which
     /// `BodyHandling.whole` has to do in the STREAMED mode.

@@ -62,7 +62,7 @@ extension HeaderMutation {
   }
 
   private static let routingHeaders: [StaticString] = [":path", ":authority", ":method", ":scheme", "host"]
-  private static let envoyPrefix: StaticString = "x-envoy-"
+  private static let envoyPrefix: StaticString = "x-envoy"
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
   private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
@@ -80,8 +80,8 @@ extension HeaderMutation {
     return byte < 128 && bits >> UInt64(byte & 63) & 1 == 1
   }
 
-  /// Anything but NUL, CR and LF (RFC 9110 §5.5).
-  private static func isFieldByte(_ byte: UInt8) -> Bool { byte != 0 && byte != 0x0a && byte != 0x0d }
+  /// Anything but control characters, of which a tab is allowed (RFC 9110 §5.5).
+  private static func isFieldByte(_ byte: UInt8) -> Bool { (byte >= 0x20 && byte != 0x7f) || byte == 0x09 }
 }
 
 extension HeaderMutation {

@@ -4,7 +4,7 @@
 ///
 /// Kept as the message that will be sent, so that the answer to a request is put together by copying bytes. Envoy
 /// writes names in lower case, and silently ignores changes of `:authority`, `host`, `:method`, `:scheme` and
-/// `x-envoy-*` unless its mutation rules allow them. Source: `envoy.service.ext_proc.v3.HeaderMutation`.
+/// `x-envoy*` unless its mutation rules allow them. Source: `envoy.service.ext_proc.v3.HeaderMutation`.
 public struct HeaderMutation: Sendable, Hashable {
   /// What happens where the header is there already.
   public enum Action: Int, Sendable, Hashable {

@@ -6,7 +6,7 @@
 public struct MutationRules: Sendable, Hashable {
   /// `allow_all_routing`: `:authority`, `host`, `:method` and `:scheme` may be changed.
   public var allowAllRouting = false
-  /// `allow_envoy`: headers that begin with `x-envoy-` may be changed.
+  /// `allow_envoy`: headers that begin with `x-envoy` may be changed.
   public var allowEnvoy = false
 
   public init(allowAllRouting: Bool = false, allowEnvoy: Bool = false) {
@@ -25,7 +25,7 @@ extension HeaderMutation {
       case .set(let name, _):
         Self.reason(toIgnoreSetting: name.lowercased(), rules, replacingBody).map { "header '\(name)': \($0)" }
       case .remove(let name):
-        name.hasPrefix(":") || name.lowercased() == "host" ? "header '\(name)': Envoy never removes it" : nil
+        Self.reason(toIgnoreRemoving: name.lowercased(), rules).map { "header '\(name)': \($0)" }
       }
     }
   }
@@ -37,9 +37,15 @@ extension HeaderMutation {
     case ":method" where replacingBody: nil
     case ":authority", "host", ":method", ":scheme":
       rules.allowAllRouting ? nil : "Envoy takes it only with mutation_rules.allow_all_routing"
-    case _ where name.hasPrefix("x-envoy-"):
-      rules.allowEnvoy ? nil : "Envoy takes it only with mutation_rules.allow_envoy"
-    default: nil
+    default: reason(toIgnoreEnvoyHeader: name, rules)
     }
+  }
+
+  private static func reason(toIgnoreRemoving name: String, _ rules: MutationRules) -> String? {
+    name.hasPrefix(":") || name == "host" ? "Envoy never removes it" : reason(toIgnoreEnvoyHeader: name, rules)
+  }
+
+  private static func reason(toIgnoreEnvoyHeader name: String, _ rules: MutationRules) -> String? {
+    name.hasPrefix("x-envoy") && !rules.allowEnvoy ? "Envoy takes it only with mutation_rules.allow_envoy" : nil
   }
 }

@@ -64,7 +64,7 @@ package struct ProcessingState: ~Copyable, Sendable {
     switch phase {
     case .requestHeaders, .responseHeaders:
       // Only a body that is sent whole can leave with a wrong length.
-      guard self[phase.direction].mayBeWhole else { return }
+      guard self[phase.direction].mayBeWhole || filter.allowModeOverride else { return }
       self[phase.direction].hasContentLength = try message.headers().contains("content-length")
     case .requestBody, .responseBody:
       let body = try message.body()

@@ -44,8 +44,7 @@ final class BodyHandlers {
 
   /// More has arrived for a stream's hook than should be held.
   var isFull: Bool {
-    let most = max(request.stream?.incoming.bufferedBytes ?? 0, response.stream?.incoming.bufferedBytes ?? 0)
-    return most >= Self.mostBuffered
+    max(request.bytesHeld, response.bytesHeld) >= Self.mostBuffered
   }
 
   /// Part of a body is here that the proxy no longer has.
@@ -80,6 +79,9 @@ extension BodyHandlers.Handler {
     patience = nil
     return held.take()
   }
+
+  /// Bytes that a hook at work has not read.
+  fileprivate var bytesHeld: Int { stream.map { $0.isRunning ? $0.incoming.bufferedBytes : 0 } ?? 0 }
 
   fileprivate var isAtWork: Bool { stream.map { $0.isRunning && !$0.incoming.isAwaited } ?? false }
 

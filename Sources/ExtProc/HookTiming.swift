@@ -27,8 +27,9 @@ extension ProcessCall {
     timing.deadline = call.eventLoop.scheduleTask(in: TimeAmount(limit)) { bound.value.hookIsLate() }
   }
 
-  /// Stops the clock, and tells whether the message has been answered already.
-  func endTiming(_ timing: HookTiming, _ phase: Phase) -> Bool {
+  /// Stops the clock, and tells whether the message has been answered already because the hook was late.
+  func stopClock() -> Bool {
+    guard let timing, let phase = timing.request?.phase else { return false }
     timing.deadline?.cancel()
     timing.deadline = nil
     timing.request = nil

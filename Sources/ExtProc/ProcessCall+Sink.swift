@@ -68,7 +68,6 @@ extension ProcessCall: CalloutStreamSink {
 
   /// Takes messages that were held back; not now, for a hook is at work, and what arrives may wake it.
   func takeMore() {
-    bodies?.isHeldBack = false
     call.eventLoop.execute {
       guard self.ending == nil, !self.isRunning else { return }
       self.resume()

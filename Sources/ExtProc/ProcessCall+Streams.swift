@@ -89,7 +89,7 @@ extension ProcessCall {
     stream.isRunning = false
     stream.task = nil
     guard ending == nil else {
-      if !isBusy { streamEnded() }
+      if !isBusy { hooksHaveEnded() }
       return
     }
     if let error { fail(stream, error) }

@@ -84,17 +84,15 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   package func callEnded(_ ending: CallEnding) {
     self.ending = ending
     wasInterrupted = isBusy
-    if bodies?.isHeldBack == true, !isRunning { call.resume() }
     bodies?.cancel()
-    guard isBusy else { return streamEnded() }
-    cancelHook()
+    if isBusy { cancelHook() } else { hooksHaveEnded() }
   }
 
   /// A hook for one message is at work.
   var isRunning: Bool { phaseInHand != nil }
 
   /// A hook is at work.
-  var isBusy: Bool { isRunning || bodies?.hasStreams == true }
+  package var isBusy: Bool { isRunning || bodies?.hasStreams == true }
 
   /// Hooks have nothing to do until the proxy sends something.
   package var isQuiet: Bool { !isRunning && bodies?.isQuiet != false }
@@ -145,7 +143,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   }
 
   private func answer(_ request: ProcessingRequest, with response: ProcessingResponse) {
-    if let streamed = response.streamed, !request.observabilityMode, ending == nil {
+    if let streamed = response.streamed, !request.observabilityMode, ending == nil, !stopClock() {
       elsewhere = Task.immediate(executorPreference: call.tasks) {
         await self.write(streamed, response, answering: request)
       }
@@ -187,8 +185,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   /// Takes note that a hook has ended; false where its answer is of no use any more.
   private func hookEnded() -> Bool {
     elsewhere = nil
-    var isAnswered = false
-    if let timing, let phaseInHand { isAnswered = endTiming(timing, phaseInHand) }
+    let isAnswered = stopClock()
     phaseInHand = nil
     guard ending == nil else {
       streamEndedMeanwhile()
@@ -200,14 +197,20 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
 
   private func streamEndedMeanwhile() {
     phaseInHand = nil
-    if !isBusy { streamEnded() }
+    if !isBusy { hooksHaveEnded() }
+  }
+
+  /// The stream is over and no hook is at work any more.
+  func hooksHaveEnded() {
+    streamEnded()
+    // The stream gives back its place among the connection's.
     call.resume()
   }
 
   /// Goes on after the hook for one message.
   private func takeNext() {
     call.markAnswered()
-    if let next = next.take(), !isAnsweredForGood { return begin(next) }
+    if let next = next.take(), !isAnsweredForGood, failure == nil { return begin(next) }
     finishIfDone()
     resume()
     observer?.hooksAreQuiet()
@@ -215,7 +218,9 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
 
   /// Takes further messages, unless pieces of a body wait to be read.
   func resume() {
-    if bodies?.isFull != true { call.resume() }
+    guard bodies?.isFull != true else { return }
+    bodies?.isHeldBack = false
+    call.resume()
   }
 
   /// Has hooks begun that became ready outside of the connection's turn and of `EventLoopTasks`.
@@ -268,7 +273,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     call.finish(status)
   }
 
-  func streamEnded() {
+  private func streamEnded() {
     let ending = streamEnding
     service.server.onStreamEnd(ending, context: context)
     context.setStream(nil)

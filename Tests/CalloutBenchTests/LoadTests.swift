@@ -3,6 +3,7 @@ import CalloutServing
 import Callouts
 import EnvoyAPI
 import ExtProcTesting
+import Logging
 import NIOCore
 import SwiftProtobuf
 import Synchronization
@@ -24,6 +25,27 @@ private final class CountingBytes: CalloutServer, @unchecked Sendable {
 private final class Refusing: CalloutServer, @unchecked Sendable {
   override func onRequestHeaders(_: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
     .immediate(.forbidden())
+  }
+}
+
+/// Answers every client itself, piece by piece.
+private final class Streaming: CalloutServer, @unchecked Sendable {
+  override func onRequestHeaders(_: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    .streamed(
+      StreamedImmediateResponse(status: 200) { writer in
+        for piece in ["a", "b", "c"] { try await writer.write(piece) }
+        return ["t": "1"]
+      })
+  }
+}
+
+/// Tells that it is asked.
+private final class Noticing: CalloutServer, @unchecked Sendable {
+  let (asked, continuation) = AsyncStream<Void>.makeStream()
+
+  override func onResponseHeaders(_: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    continuation.yield()
+    return .continue
   }
 }
 
@@ -67,12 +89,13 @@ struct LoadTests {
   @Test("sends all of the bodies in every mode, and waits for all of the answers", arguments: BodyMode.allCases)
   func bodies(mode: BodyMode) async throws {
     let callout = CountingBytes()
-    let bodies = Exchange.Bodies(mode: mode, request: 200_001, response: 65_536, chunk: 65_536)
+    // More than a stream holds unsent, and a piece that is shorter than the others.
+    let bodies = Exchange.Bodies(mode: mode, request: 1_048_577, response: 65_536, chunk: 65_536)
     let report = try await run(callout, Exchange(bodies: bodies), exchanges: 10)
     #expect(report.errors.isEmpty)
-    #expect(report.tally.bodyBytes == 10 * 265_537)
-    #expect(callout.bytes.load(ordering: .relaxed) == 10 * 265_537)
-    #expect(report.tally.messages == 10 * (2 + (mode == .buffered ? 2 : 5)))
+    #expect(report.tally.bodyBytes == 10 * 1_114_113)
+    #expect(callout.bytes.load(ordering: .relaxed) == 10 * 1_114_113)
+    #expect(report.tally.messages == 10 * (2 + (mode == .buffered ? 2 : 18)))
   }
 
   @Test("an immediate response ends an exchange well")
@@ -80,6 +103,27 @@ struct LoadTests {
     let report = try await run(Refusing(), Exchange(), exchanges: 20)
     #expect(report.tally.exchanges == 20 && report.tally.messages == 20 && report.tally.immediateResponses == 20)
     #expect(report.errors.isEmpty)
+  }
+
+  @Test("a streamed immediate response is one, in however many parts it comes")
+  func streamed() async throws {
+    let report = try await run(Streaming(), Exchange(), exchanges: 20)
+    #expect(report.tally.exchanges == 20 && report.tally.immediateResponses == 20)
+    #expect(report.errors.isEmpty, "\(report.errors)")
+  }
+
+  @Test("a server that goes away is waited for, and its loss is told")
+  func lost() async throws {
+    let callout = Noticing()
+    let server = try await RunningServer.start(callout.service(.loopback, logger: Logger(label: "test")))
+    let load = Load(try Exchange(), streams: 8)
+    let runner = LoadRunner(server.addresses.plaintext!, load, connections: 2, threads: 1)
+    async let report = runner.run(for: .seconds(1))
+    for await _ in callout.asked { break }
+    try await server.stop()
+    let seen = try await report
+    #expect(seen.tally.exchanges > 0)
+    #expect(seen.errors.keys.contains { $0.contains("connection") }, "\(seen.errors)")
   }
 
   @Test("a stream that fails is counted by why")

@@ -272,6 +272,29 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
+  @Test(
+    "a connection is not closed before the peer has read the last of it, or has had its time", arguments: [true, false])
+  func lastWrites(reads: Bool) throws {
+    let server = try EmbeddedServer()
+    try server.exchange()
+    server.gate.isSlow = true
+    server.handler.beginShutdown()
+    server.advance(by: .seconds(1))
+    try server.exchange()
+    #expect(server.isOpen)
+    if reads {
+      server.gate.allRead()
+    } else {
+      server.advance(by: .milliseconds(9_900))
+      #expect(server.isOpen)
+      server.advance(by: .milliseconds(100))
+    }
+    try server.exchange()
+    #expect(!server.isOpen)
+    server.gate.allRead()
+    try server.finish()
+  }
+
   @Test("a shutdown does not depend on the client's answer to the PING")
   func shutdownWithoutPing() throws {
     let server = try EmbeddedServer()

@@ -95,6 +95,16 @@ struct AttachmentTests {
     #expect(try await harness.reply(to: .requestBody("a", endOfStream: true)).streamed == "new.")
   }
 
+  @Test("a body that is whole because of an override gets its content-length")
+  func overrideToBuffered() async throws {
+    let harness = overriding(ModeOverride(requestBody: .buffered), body: { _, _ in .replace("longer") })
+    _ = try await harness.send(.requestHeaders(["content-length": "1"]).withBodyModes(request: .none))
+    let reply = try await harness.reply(to: .requestBody("a", endOfStream: true))
+    let header = reply.requestBody.response.headerMutation.setHeaders.first?.header
+    #expect(header?.key == "content-length")
+    #expect(header.map { String(decoding: $0.rawValue, as: UTF8.self) } == "6")
+  }
+
   @Test("an override that is not allowed is neither sent nor followed, and told once")
   func overrideNotAllowed() async throws {
     let log = LogRecorder()

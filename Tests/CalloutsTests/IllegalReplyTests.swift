@@ -79,7 +79,13 @@ struct IllegalReplyTests {
     await expectRefused(.immediate(ImmediateResponse(status: 403, headers: bad)), because: "header 'name'")
   }
 
-  @Test("a value that other bytes make strange is not refused", arguments: ["", "\t", "é", "a b", "\u{7f}"])
+  @Test(
+    "a control character in a value is refused", arguments: ["\0", "\n", "\r", "\u{1}", "\u{b}", "\u{1f}", "\u{7f}"])
+  func controlCharacters(value: String) async throws {
+    await expectRefused(.requestHeaders(.mutate(set: ["name": "a\(value)b"])), because: "header 'name'")
+  }
+
+  @Test("a value that other bytes make strange is not refused", arguments: ["", "\t", "é", "a b", "\u{80}"])
   func oddValues(value: String) async throws {
     try await send(.requestHeaders(.mutate(set: ["name": value])), to: .requestHeaders([:]))
   }

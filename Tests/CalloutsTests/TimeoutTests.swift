@@ -50,6 +50,46 @@ struct TimeoutTests {
     }
   }
 
+  /// Writes a piece, then waits longer than a hook may take, then another.
+  private static let slow = StreamedImmediateResponse(status: 200) { writer in
+    try await writer.write("a")
+    try await Task.sleep(for: .milliseconds(50))
+    try await writer.write("b")
+    return [:]
+  }
+
+  @Test("the writing of a streamed answer is not late, however long it takes")
+  func streamedAnswer() async throws {
+    for policy in [CalloutServer.LatePolicy.giveUp(.passThrough), .extend(.seconds(1))] {
+      let server = Given(
+        {
+          $0.softDeadline = .milliseconds(10)
+          $0.latePolicy = PerPhase(policy)
+        }, headers: { _, _ in .streamed(Self.slow) })
+      let replies = try await CalloutHarness(server).send(.requestHeaders([:]))
+      #expect(
+        replies.allSatisfy {
+          $0.response.map { if case .streamedImmediateResponse = $0 { true } else { false } } == true
+        })
+      #expect(replies.count == 4)
+    }
+  }
+
+  @Test("a streamed answer that comes after the hook was given up is not sent")
+  func lateStreamedAnswer() async throws {
+    let server = Given(
+      {
+        $0.softDeadline = .milliseconds(10)
+        $0.latePolicy = PerPhase(.giveUp(.passThrough))
+      },
+      headers: { _, _ in
+        try? await Task.sleep(for: .seconds(60))
+        return .streamed(Self.slow)
+      })
+    let replies = try await CalloutHarness(server).send(.requestHeaders([:]))
+    #expect(replies.map(\.hasRequestHeadersReply) == [true])
+  }
+
   @Test("no time is asked for where Envoy has no timeout")
   func withoutTimeout() async throws {
     let server = Given(headers: { _, context in
@@ -105,5 +145,11 @@ struct TimeoutTests {
     })
     let harness = CalloutHarness(server)
     for _ in 0..<10 { #expect(try await harness.send(.requestHeaders([:])).count == 1) }
+  }
+}
+
+extension ProcessingResponseMessage {
+  fileprivate var hasRequestHeadersReply: Bool {
+    if case .requestHeaders = response { true } else { false }
   }
 }

@@ -71,6 +71,19 @@ final class OutboundGate: ChannelOutboundHandler {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     writes += 1
-    context.write(data, promise: promise)
+    guard isSlow else { return context.write(data, promise: promise) }
+    if let promise { unread.append(promise) }
+    context.write(data, promise: nil)
+  }
+
+  /// The peer does not read what was written.
+  var isSlow = false
+  private var unread: [EventLoopPromise<Void>] = []
+
+  /// The peer has read everything.
+  func allRead() {
+    let read = unread
+    unread = []
+    for promise in read { promise.succeed() }
   }
 }
