@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioLocks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -67,20 +68,22 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "CalloutGRPC",
-      dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, protobuf, logging],
+      dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, nioLocks, protobuf, logging],
       swiftSettings: strict),
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: strict),
     .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
     .target(
       name: "CalloutServing",
       dependencies: [
-        "CalloutTransport", "CalloutGRPC", nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals, arguments,
+        "CalloutTransport", "CalloutGRPC", nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle, signals,
+        arguments,
       ],
       swiftSettings: strict),
     .target(
       name: "ExtProc",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, logging, metrics,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioLocks, logging,
+        metrics,
         coreMetrics,
       ],
       swiftSettings: strict),
@@ -88,7 +91,7 @@ let package = Package(
       name: "ExtProcTesting",
       dependencies: [
         "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", nioCore, nioPosix,
-        nioHTTP1, protobuf, logging, lifecycle,
+        nioLocks, nioHTTP1, protobuf, logging, lifecycle,
       ],
       swiftSettings: strict),
 

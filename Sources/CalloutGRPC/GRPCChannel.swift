@@ -2,7 +2,6 @@
 internal import CalloutTransport
 public import NIOCore
 internal import NIOPosix
-import Synchronization
 
 /// A connection to a gRPC server, on which any number of calls can be made at once.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CalloutTransport
 package import Logging
+internal import NIOConcurrencyHelpers
 package import NIOCore
-import Synchronization
 
 /// Services, and the connections on which they are called.
 ///
@@ -21,7 +21,7 @@ package final class GRPCServer: Sendable {
   package let configuration: Configuration
   let logger: Logger
   private let methods: [String: GRPCMethod]
-  private let connections = Mutex<Connections>(Connections())
+  private let connections = NIOLockedValueBox<Connections>(Connections())
 
   private struct Connections {
     var open: [ObjectIdentifier: GRPCServerConnection.Bound] = [:]
@@ -49,13 +49,13 @@ package final class GRPCServer: Sendable {
 
   /// Tells every client to open no new calls, and ends once all connections have closed.
   package func drain() async {
-    let open = connections.withLock { connections in
+    let open = connections.withLockedValue { connections in
       connections.isShuttingDown = true
       return Array(connections.open.values)
     }
     for connection in open { connection.execute { $0.beginShutdown() } }
     await withCheckedContinuation { continuation in
-      let isEmpty = connections.withLock { connections in
+      let isEmpty = connections.withLockedValue { connections in
         if !connections.open.isEmpty { connections.whenEmpty.append(continuation) }
         return connections.open.isEmpty
       }
@@ -65,19 +65,19 @@ package final class GRPCServer: Sendable {
 
   /// Has every call still going on finished by its handler.
   package func finishCalls() {
-    for connection in connections.withLock({ Array($0.open.values) }) { connection.execute { $0.finishCalls() } }
+    for connection in connections.withLockedValue({ Array($0.open.values) }) { connection.execute { $0.finishCalls() } }
   }
 
   /// Closes every connection as it is.
   package func closeConnections() {
-    for connection in connections.withLock({ Array($0.open.values) }) { connection.execute { $0.close() } }
+    for connection in connections.withLockedValue({ Array($0.open.values) }) { connection.execute { $0.close() } }
   }
 
   func method(at path: String) -> GRPCMethod? { methods[path] }
 
   func opened(_ connection: GRPCServerConnection) {
     let bound = connection.bound
-    let isShuttingDown = connections.withLock { connections in
+    let isShuttingDown = connections.withLockedValue { connections in
       connections.open[ObjectIdentifier(connection)] = bound
       return connections.isShuttingDown
     }
@@ -85,7 +85,7 @@ package final class GRPCServer: Sendable {
   }
 
   func closed(_ connection: GRPCServerConnection) {
-    let waiting = connections.withLock { connections -> [CheckedContinuation<Void, Never>] in
+    let waiting = connections.withLockedValue { connections -> [CheckedContinuation<Void, Never>] in
       connections.open[ObjectIdentifier(connection)] = nil
       guard connections.open.isEmpty else { return [] }
       defer { connections.whenEmpty = [] }

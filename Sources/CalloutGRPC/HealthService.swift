@@ -1,6 +1,6 @@
+internal import NIOConcurrencyHelpers
 // SPDX-License-Identifier: Apache-2.0
 internal import SwiftProtobuf
-import Synchronization
 
 /// The service `grpc.health.v1.Health`: whether the server, or one of its services, takes calls.
 ///
@@ -11,7 +11,7 @@ public final class HealthService: Sendable {
     case notServing
   }
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   private struct State {
     var statuses: [String: Status] = [:]
@@ -28,7 +28,7 @@ public final class HealthService: Sendable {
 
   /// Sets the status of a service and tells whoever watches it.
   public func set(_ status: Status, for service: String = "") {
-    state.withLock { state in
+    state.withLockedValue { state in
       guard state.statuses.updateValue(status, forKey: service) != status else { return }
       for watcher in state.watchers.values where watcher.service == service { watcher.updates.yield(status) }
     }
@@ -36,25 +36,25 @@ public final class HealthService: Sendable {
 
   /// Sets the status of every service known, the server's included.
   public func setAll(_ status: Status) {
-    for service in state.withLock({ Array($0.statuses.keys) }) { set(status, for: service) }
+    for service in state.withLockedValue({ Array($0.statuses.keys) }) { set(status, for: service) }
   }
 
   /// The service's status, or nil for an unknown service.
-  public func status(of service: String = "") -> Status? { state.withLock { $0.statuses[service] } }
+  public func status(of service: String = "") -> Status? { state.withLockedValue { $0.statuses[service] } }
 
   /// The statuses of a service from now on, each new one once; nil stands for an unknown service.
   ///
   /// A slow reader gets only the newest.
   func updates(of service: String) -> AsyncStream<Status?> {
     let (updates, continuation) = AsyncStream.makeStream(of: Status?.self, bufferingPolicy: .bufferingNewest(1))
-    let id = state.withLock { state in
+    let id = state.withLockedValue { state in
       let id = state.nextWatcher
       state.nextWatcher += 1
       state.watchers[id] = Watcher(service: service, updates: continuation)
       continuation.yield(state.statuses[service])
       return id
     }
-    continuation.onTermination = { [weak self] _ in self?.state.withLock { $0.watchers[id] = nil } }
+    continuation.onTermination = { [weak self] _ in self?.state.withLockedValue { $0.watchers[id] = nil } }
     return updates
   }
 
@@ -71,7 +71,7 @@ public final class HealthService: Sendable {
         },
         .unary("List") { [self] (_: Grpc_Health_V1_HealthListRequest, _) in
           Grpc_Health_V1_HealthListResponse.with {
-            $0.statuses = state.withLock(\.statuses).mapValues { Grpc_Health_V1_HealthCheckResponse($0) }
+            $0.statuses = state.withLockedValue(\.statuses).mapValues { Grpc_Health_V1_HealthCheckResponse($0) }
           }
         },
         .serverStreaming("Watch") { [self] (request: Grpc_Health_V1_HealthCheckRequest, responses, _) in

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CalloutTransport
 internal import Logging
+internal import NIOConcurrencyHelpers
 internal import NIOCore
-import Synchronization
 
 #if canImport(FoundationEssentials)
   internal import FoundationEssentials
@@ -16,7 +16,7 @@ final class TLSIdentitySource: Sendable {
   private let privateKeyPath: String?
   private let protocols: [String]
   private let logger: Logger
-  private let current: Mutex<(context: TLSContext, identity: TLSIdentity)>
+  private let current: NIOLockedValueBox<(context: TLSContext, identity: TLSIdentity)>
 
   /// Throws `StartupError` naming the file that cannot be used.
   init(_ configuration: ServerConfiguration, logger: Logger) throws {
@@ -36,22 +36,22 @@ final class TLSIdentitySource: Sendable {
     case (nil, _?): throw StartupError("--private-key-path is given without --cert-chain-path: give both or neither")
     case (_?, nil): throw StartupError("--cert-chain-path is given without --private-key-path: give both or neither")
     }
-    current = Mutex((try Self.context(identity, protocols, certificateChainPath, privateKeyPath), identity))
+    current = NIOLockedValueBox((try Self.context(identity, protocols, certificateChainPath, privateKeyPath), identity))
   }
 
-  var context: TLSContext { current.withLock { $0.context } }
+  var context: TLSContext { current.withLockedValue { $0.context } }
 
   /// The certificate in use, PEM, for clients that are to trust a self-signed one.
-  var certificateChain: [UInt8] { current.withLock { $0.identity.certificateChain } }
+  var certificateChain: [UInt8] { current.withLockedValue { $0.identity.certificateChain } }
 
   /// Looks at the files; a changed pair that cannot be used is logged and the old one stays.
   func reload() {
     guard let certificateChainPath, let privateKeyPath else { return }
     do {
       let identity = try Self.read(chain: certificateChainPath, key: privateKeyPath)
-      guard identity != current.withLock({ $0.identity }) else { return }
+      guard identity != current.withLockedValue({ $0.identity }) else { return }
       let context = try Self.context(identity, protocols, certificateChainPath, privateKeyPath)
-      current.withLock { $0 = (context, identity) }
+      current.withLockedValue { $0 = (context, identity) }
       logger.notice("certificate reloaded", metadata: ["sha256": "\(identity.fingerprint ?? "unknown")"])
     } catch {
       logger.error("the changed certificate cannot be used, the old one stays", metadata: ["error": "\(error)"])

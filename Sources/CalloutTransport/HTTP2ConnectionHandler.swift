@@ -25,6 +25,9 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
   private var isClosing = false
+  @exclusivity(unchecked) private var isTrimScheduled = false
+  /// There were streams since memory was last given back, or is about to be.
+  @exclusivity(unchecked) private var hasWorked = false
   @exclusivity(unchecked) private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?
   private var shutdown = Shutdown.none
@@ -158,6 +161,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
       switch consume event {
       case .headers(let stream, let fields):
         guard !isAbandoned(stream) else { continue }
+        hasWorked = true
         if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
         stream.handler?.receiveHeaders(fields)
       case .data(let stream, let data):
@@ -200,14 +204,31 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(output), promise: nil)
         output.clear()
       }
-      let kept = session.streams.isEmpty ? Self.outputKeptIdle : Self.outputKept
-      if output.storageCapacity > kept { output = ByteBuffer() }
+      if output.storageCapacity > Self.outputKept { output = ByteBuffer() }
     } catch {
       observer.connectionFailed(error)
       return context.close(promise: nil)
     }
     if session.isFinished { closeAfterOutput(context) }
     watchIdleness(context)
+    trimWhenIdle(context)
+  }
+
+  /// Gives memory back when there have been no streams for a while: idle connections can be many.
+  private func trimWhenIdle(_ context: ChannelHandlerContext) {
+    guard session.streams.isEmpty, !isTrimScheduled, hasWorked else { return }
+    isTrimScheduled = true
+    hasWorked = false
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: Self.timeToTrim) { bound.value.trim() }
+  }
+
+  private func trim() {
+    isTrimScheduled = false
+    guard session.streams.isEmpty, let context else { return }
+    guard !hasWorked else { return trimWhenIdle(context) }
+    session.trimMemory()
+    if output.storageCapacity > Self.outputKeptIdle { output = ByteBuffer() }
   }
 
   /// Closes the channel when all that was written has left it, or when the peer takes too long over that.
@@ -239,8 +260,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private static let writeSize = 256 * 1_024
   /// Output buffer that a connection keeps from one turn to the next: what many small answers take together.
   private static let outputKept = 16_384
-  /// The same while it has no streams, since connections can be many and idle for long.
+  /// The same when it is idle.
   private static let outputKeptIdle = 4_096
+  /// Time without streams after which a connection is idle.
+  private static let timeToTrim = TimeAmount.seconds(1)
 }
 
 extension HTTP2ConnectionHandler: HTTP2SessionDelegate {

@@ -29,6 +29,7 @@ package final class HTTP2Session {
 
   /// nghttp2's session.
   let pointer: OpaquePointer
+  private let memory = HTTP2Memory()
 
   /// The delegate knows that there is something to send.
   @exclusivity(unchecked) private var isOutputAnnounced = false
@@ -58,8 +59,8 @@ package final class HTTP2Session {
     let options = HTTP2Callbacks.shared.options
     var session: OpaquePointer?
     switch role {
-    case .server: nghttp2_session_server_new2(&session, callbacks, nil, options)
-    case .client: nghttp2_session_client_new2(&session, callbacks, nil, options)
+    case .server: nghttp2_session_server_new3(&session, callbacks, nil, options, memory.functions)
+    case .client: nghttp2_session_client_new3(&session, callbacks, nil, options, memory.functions)
     }
     guard let session else { preconditionFailure("nghttp2 is out of memory") }
     pointer = session
@@ -120,11 +121,7 @@ package final class HTTP2Session {
   }
 
   /// The next thing that happened, in order.
-  package func nextEvent() -> HTTP2Event? {
-    if let event = events.popFirst() { return event }
-    if streams.isEmpty { events.shrink() }
-    return nil
-  }
+  package func nextEvent() -> HTTP2Event? { events.popFirst() }
 
   /// Nothing more will be received and nothing is left to send: the connection can be closed.
   package var isFinished: Bool { nghttp2_session_want_read(pointer) == 0 && nghttp2_session_want_write(pointer) == 0 }
@@ -132,6 +129,15 @@ package final class HTTP2Session {
   /// Ends every stream that is still open, because the connection is gone.
   package func connectionClosed() {
     for stream in streams { close(stream, .cancel) }
+  }
+
+  /// Gives back what a burst of streams needed.
+  package func trimMemory() {
+    memory.trim()
+    events.shrink()
+    if spareBuffers.count > Self.buffersKeptIdle {
+      spareBuffers.removeLast(spareBuffers.count - Self.buffersKeptIdle)
+    }
   }
 
   // MARK: The connection
@@ -262,9 +268,6 @@ package final class HTTP2Session {
     guard !stream.isClosed else { return }
     stream.close()
     remove(stream)
-    if streams.isEmpty, spareBuffers.count > Self.buffersKeptIdle {
-      spareBuffers.removeLast(spareBuffers.count - Self.buffersKeptIdle)
-    }
     if stream.handler?.isBusy == true { busyClosedStreams += 1 }
     if stream.isAnnounced { events.append(.closed(stream, code)) }
   }
@@ -343,7 +346,7 @@ package final class HTTP2Session {
   private static let frameHeaderLength = 9
   /// Room that output begins with: that of a few answers.
   private static let smallestOutput = 1_024
-  /// Spare buffers, small ones, and few while there are no streams: idle connections can be many.
+  /// Spare buffers, small ones, and few when the connection is idle.
   private static let buffersKept = 64
   private static let buffersKeptIdle = 4
   private static let bufferSizeKept = 512

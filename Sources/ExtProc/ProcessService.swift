@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Callouts
 package import Logging
-internal import Synchronization
+internal import NIOConcurrencyHelpers
 
 /// What all streams of a callout share.
 package final class ProcessService: Sendable {
@@ -13,7 +13,7 @@ package final class ProcessService: Sendable {
   /// Some bodies are not simply handed on piece by piece.
   let handlesBodies: Bool
   let runsOnEventLoop: Bool
-  private let warned = Mutex<Set<String>>([])
+  private let warned = NIOLockedValueBox<Set<String>>([])
 
   package init(_ server: CalloutServer, logger: Logger) {
     self.server = server
@@ -31,7 +31,8 @@ package final class ProcessService: Sendable {
 
   /// Logs what Envoy ignores of a reply, once for each such thing.
   func warn(_ warnings: [String]) {
-    for warning in warnings where warned.withLock({ $0.count < Self.maxWarnings && $0.insert(warning).inserted }) {
+    for warning in warnings where warned.withLockedValue({ $0.count < Self.maxWarnings && $0.insert(warning).inserted })
+    {
       logger.warning("Envoy ignores part of a reply; this is said once", metadata: ["reason": "\(warning)"])
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
-import Synchronization
+internal import NIOConcurrencyHelpers
 
 #if canImport(Glibc)
   internal import Glibc
@@ -13,7 +13,7 @@ package final class ChildProcess: Sendable {
   /// The number that the system knows it by.
   package let pid: Int32
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   private struct State {
     var output: [UInt8] = []
@@ -27,13 +27,13 @@ package final class ChildProcess: Sendable {
   package init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output: Int32
-    (pid, output) = try Self.starting.withLock { _ in try Self.spawn(executable, arguments, environment) }
+    (pid, output) = try Self.starting.withLockedValue { _ in try Self.spawn(executable, arguments, environment) }
     Thread.detachNewThread { self.follow(output) }
   }
 
   /// One at a time: a program that starts between the making of a pipe and its being marked close-on-exec would hold
   /// the other's output open.
-  private static let starting = Mutex(())
+  private static let starting = NIOLockedValueBox(())
 
   private static func spawn(
     _ executable: String, _ arguments: [String], _ environment: [String: String]
@@ -92,16 +92,16 @@ package final class ChildProcess: Sendable {
   }
 
   /// What the program has printed so far.
-  package var output: String { state.withLock { String(decoding: $0.output, as: UTF8.self) } }
+  package var output: String { state.withLockedValue { String(decoding: $0.output, as: UTF8.self) } }
 
   /// Whether the program has ended.
-  package var hasExited: Bool { state.withLock { $0.exitStatus != nil } }
+  package var hasExited: Bool { state.withLockedValue { $0.exitStatus != nil } }
 
   /// The exit code, or 128 and the number of the signal; waits until the program has ended and all its output is here.
   package var exitStatus: Int32 {
     get async {
-      for await _ in changes() where state.withLock(\.isOver) { break }
-      return state.withLock { $0.exitStatus } ?? -1
+      for await _ in changes() where state.withLockedValue(\.isOver) { break }
+      return state.withLockedValue { $0.exitStatus } ?? -1
     }
   }
 
@@ -109,7 +109,7 @@ package final class ChildProcess: Sendable {
   package func waitForOutput<Value: Sendable>(_ find: (String) -> Value?) async throws -> Value {
     for await _ in changes() {
       if let value = find(output) { return value }
-      if state.withLock(\.isOver) { break }
+      if state.withLockedValue(\.isOver) { break }
     }
     throw ChildProcessError("it ended, or the wait was cancelled, before it printed what was expected:\n\(output)")
   }
@@ -130,7 +130,7 @@ package final class ChildProcess: Sendable {
   }
 
   private func change(_ change: (inout State) -> Void) {
-    let (observers, isOver) = state.withLock { state in
+    let (observers, isOver) = state.withLockedValue { state in
       change(&state)
       return (state.observers, state.isOver)
     }
@@ -143,7 +143,7 @@ package final class ChildProcess: Sendable {
   /// One element now, and one after each change, the unread ones as one.
   private func changes() -> AsyncStream<Void> {
     let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    let isOver = state.withLock { state in
+    let isOver = state.withLockedValue { state in
       state.observers.append(continuation)
       return state.isOver
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Logging
-import Synchronization
+internal import NIOConcurrencyHelpers
 
 /// Keeps what is logged, for a test to look at.
 ///
@@ -20,12 +20,12 @@ public final class LogRecorder: Sendable {
     public var description: String { "\(level): \(message) \(metadata)" }
   }
 
-  private let recorded = Mutex<[Entry]>([])
+  private let recorded = NIOLockedValueBox<[Entry]>([])
 
   public init() {}
 
   /// All lines so far, in order.
-  public var entries: [Entry] { recorded.withLock { $0 } }
+  public var entries: [Entry] { recorded.withLockedValue { $0 } }
 
   /// The lines so far of a level or above.
   public func entries(atLeast level: Logger.Level) -> [Entry] { entries.filter { $0.level >= level } }
@@ -45,7 +45,7 @@ public final class LogRecorder: Sendable {
 
     func log(event: LogEvent) {
       let metadata = metadata.merging(event.metadata ?? [:]) { $1 }
-      recorder.recorded.withLock {
+      recorder.recorded.withLockedValue {
         $0.append(Entry(level: event.level, message: "\(event.message)", metadata: metadata))
       }
     }

@@ -25,6 +25,24 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
+  @Test("a connection works on after bursts of streams and pauses, in which it gives memory back")
+  func bursts() throws {
+    let server = try EmbeddedServer()
+    server.observer.makeHandler = { stream in
+      let handler = StreamHandlerStub()
+      handler.onEnd = { self.answer(stream) }
+      return handler
+    }
+    for pause in [0, 500, 1_000, 3_000] as [Int64] {
+      let requests = try (0..<100).map { _ in try server.client.session.openStream(.request) }
+      for request in requests { request.end() }
+      try server.exchange()
+      for request in requests { #expect(server.client.record(request.id).data == ByteBuffer(string: "answer")) }
+      server.advance(by: .milliseconds(pause))
+    }
+    try server.finish()
+  }
+
   @Test("answers given outside a read, in one turn of the event loop, leave in one write")
   func oneWritePerTurn() throws {
     let server = try EmbeddedServer()

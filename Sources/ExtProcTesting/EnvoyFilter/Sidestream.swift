@@ -2,7 +2,7 @@
 internal import CalloutGRPC
 internal import Callouts
 internal import EnvoyAPI
-internal import Synchronization
+internal import NIOConcurrencyHelpers
 
 /// The stream to the callout, opened with the first message and read while it is written to.
 ///
@@ -13,7 +13,7 @@ final class Sidestream: Sendable {
   private let happened: @Sendable (EnvoyFilterState.Event) -> Void
   private let messages: AsyncStream<ProcessingRequestMessage>
   private let sent: AsyncStream<ProcessingRequestMessage>.Continuation
-  private let state = Mutex((stream: (any ProcessingStream)?.none, isReset: false))
+  private let state = NIOLockedValueBox((stream: (any ProcessingStream)?.none, isReset: false))
 
   init(
     metadata: Metadata, open: @escaping @Sendable (Metadata) async throws -> any ProcessingStream,
@@ -33,7 +33,7 @@ final class Sidestream: Sendable {
   /// No more messages follow, and no reply is of use.
   func reset() {
     sent.finish()
-    let stream = state.withLock { state in
+    let stream = state.withLockedValue { state in
       state.isReset = true
       return state.stream
     }
@@ -64,7 +64,7 @@ final class Sidestream: Sendable {
 
   /// Whether the stream is still wanted.
   private func keep(_ stream: any ProcessingStream) -> Bool {
-    let isReset = state.withLock { state in
+    let isReset = state.withLockedValue { state in
       state.stream = stream
       return state.isReset
     }
