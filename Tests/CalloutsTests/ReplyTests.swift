@@ -45,12 +45,12 @@ struct ReplyTests {
   @Test("a header mutation says all its actions, for old proxies and new ones")
   func actions() async throws {
     var mutation = HeaderMutation(set: ["a": "1"], append: ["b": "2"], remove: ["c", "d"])
-    mutation.set("e", .bytes([0xff, 0x01]), .addIfAbsent)
+    mutation.set("e", .bytes([0xff, 0x81]), .addIfAbsent)
     mutation.set("f", .string(""), .overwriteIfExists)
     let expected = Envoy_Service_ExtProc_V3_HeaderMutation.with {
       $0.setHeaders = [
         Self.setting("a", [0x31], .overwriteIfExistsOrAdd), Self.setting("b", [0x32], .appendIfExistsOrAdd),
-        Self.setting("e", [0xff, 0x01], .addIfAbsent), Self.setting("f", [], .overwriteIfExists),
+        Self.setting("e", [0xff, 0x81], .addIfAbsent), Self.setting("f", [], .overwriteIfExists),
       ]
       $0.removeHeaders = ["c", "d"]
     }

@@ -74,6 +74,10 @@ extension Row {
       seen: "500 header_mutation_set_contains_invalid_character",
       older: beforeVersion137("500 Invalid_character_in_set_headers_mutation.")),
     setting(
+      "x-new", "a\u{1}b", as: "sets a header whose value has a control character", see: \.outcome,
+      seen: "500 header_mutation_set_contains_invalid_character",
+      older: beforeVersion137("500 Invalid_character_in_set_headers_mutation.")),
+    setting(
       "X-New", as: "sets a header whose name has capitals", see: { $0.upstreamHeader("x-new") },
       seen: "upstream gets x-new: new"),
     setting("x-new", "", as: "sets a header to nothing", seen: "upstream gets x-new: "),
