@@ -48,6 +48,7 @@ public final class CalloutService: Service {
   public func run() async throws {
     defer { startedContinuation.finish() }
     try validate()
+    Allocator.keepFreedMemory()
     let tls = try makeTLS()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads ?? System.coreCount)
     let server = makeServer()
