@@ -118,10 +118,13 @@ struct LoadTests {
     let server = try await RunningServer.start(callout.service(.loopback, logger: Logger(label: "test")))
     let load = Load(try Exchange(), streams: 8)
     let runner = LoadRunner(server.addresses.plaintext!, load, connections: 2, threads: 1)
-    async let report = runner.run(for: .seconds(1))
+    let (progress, told) = AsyncStream.makeStream(of: String.self)
+    let report = Task { try await runner.run(for: .seconds(600)) { told.yield($0) } }
     for await _ in callout.asked { break }
     try await server.stop()
-    let seen = try await report
+    for await line in progress where !line.hasSuffix(" 0 errors") { break }
+    report.cancel()
+    let seen = try await report.value
     #expect(seen.tally.exchanges > 0)
     #expect(seen.errors.keys.contains { $0.contains("connection") }, "\(seen.errors)")
   }
