@@ -150,11 +150,14 @@ private func answerEvents(_ session: HTTP2Session) {
   while let event = session.nextEvent() {
     switch consume event {
     case .headers(let stream, _):
+      let stream = stream.takeUnretainedValue()
       guard !stream.isClosed else { continue }
       stream.sendHeaders([":status": "200"])
       stream.write { $0.writeString("hello") }
-    case .data(let stream, let data): stream.consumed(data.readableBytes)
-    case .end(let stream): if !stream.isClosed { stream.end(trailers: ["grpc-status": "0"]) }
+    case .data(let stream, let data): stream.takeUnretainedValue().consumed(data.readableBytes)
+    case .end(let stream):
+      let stream = stream.takeUnretainedValue()
+      if !stream.isClosed { stream.end(trailers: ["grpc-status": "0"]) }
     default: break
     }
   }

@@ -34,7 +34,7 @@ final class AsyncCallHandler: ServerCallHandler {
 
   // MARK: From the call
 
-  func receive(_ message: ByteBuffer) {
+  func receive(_ message: consuming ByteBuffer) {
     if let reader {
       self.reader = nil
       reader.resume(returning: message)

@@ -170,12 +170,11 @@ package final class ServerCall: HTTP2StreamHandler {
     defer { isDelivering = false }
     do throws(GRPCStatus) {
       while !isPaused, !stream.isOutboundFull, status == nil, handler != nil {
-        guard var message = try deframer.next() else {
+        guard let message = try deframer.next() else {
           returnCredit()
           return try deliverEnd()
         }
-        if message.compressed { message.payload = try decompress(message.payload) }
-        handler?.receive(message.payload)
+        handler?.receive(message.compressed ? try decompress(message.payload) : message.payload)
       }
     } catch {
       finish(error)

@@ -6,7 +6,7 @@ package import NIOCore
 /// This is the one primitive; `GRPCMethod` makes async functions out of it.
 package protocol ServerCallHandler: AnyObject {
   /// A whole message arrived, decompressed. The next comes when the call is not paused.
-  func receive(_ message: ByteBuffer)
+  func receive(_ message: consuming ByteBuffer)
   /// The client will send no more messages.
   func receiveEnd()
   /// There is work in hand beside a message that has paused the call. A call that ends meanwhile keeps its stream's

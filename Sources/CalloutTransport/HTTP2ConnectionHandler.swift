@@ -22,6 +22,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private var isStarted = false
   @exclusivity(unchecked) private var isReading = false
   @exclusivity(unchecked) private var isFlushing = false
+  @exclusivity(unchecked) private var isDispatching = false
   @exclusivity(unchecked) private var isFlushScheduled = false
   private var isReadHeldBack = false
   private var isClosing = false
@@ -157,21 +158,26 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   }
 
   private func dispatchEvents() {
+    // What a handler does may close the channel, which comes back here: the `closed` of its stream has to wait.
+    guard !isDispatching else { return }
+    isDispatching = true
+    defer { isDispatching = false }
     while let event = session.nextEvent() {
       switch consume event {
       case .headers(let stream, let fields):
-        guard !isAbandoned(stream) else { continue }
-        hasWorked = true
-        if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
-        stream.handler?.receiveHeaders(fields)
-      case .data(let stream, let data):
-        guard !isAbandoned(stream) else {
-          stream.consumed(data.readableBytes)
-          continue
+        stream._withUnsafeGuaranteedRef { stream in
+          guard !isAbandoned(stream) else { return }
+          hasWorked = true
+          if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
+          stream.handler?.receiveHeaders(fields)
         }
-        stream.handler?.receiveData(data)
-      case .end(let stream): stream.handler?.receiveEnd()
-      case .drained(let stream): stream.handler?.outboundDrained()
+      case .data(let stream, let data):
+        stream._withUnsafeGuaranteedRef { stream in
+          guard !isAbandoned(stream) else { return stream.consumed(data.readableBytes) }
+          stream.handler?.receiveData(data)
+        }
+      case .end(let stream): stream._withUnsafeGuaranteedRef { $0.handler?.receiveEnd() }
+      case .drained(let stream): stream._withUnsafeGuaranteedRef { $0.handler?.outboundDrained() }
       case .closed(let stream, let code):
         stream.handler?.streamClosed(code)
         stream.handler = nil

@@ -2,11 +2,14 @@
 package import NIOCore
 
 /// Something that happened on a connection.
+///
+/// What every message makes does not count references to its stream: the session has the stream until it closes, and
+/// `closed`, which comes last, has it from then on. A stream whose `headers` nobody was told of has no events.
 package enum HTTP2Event: ~Copyable {
-  case headers(HTTP2Stream, HeaderFields)
-  case data(HTTP2Stream, ByteBuffer)
-  case end(HTTP2Stream)
-  case drained(HTTP2Stream)
+  case headers(Unmanaged<HTTP2Stream>, HeaderFields)
+  case data(Unmanaged<HTTP2Stream>, ByteBuffer)
+  case end(Unmanaged<HTTP2Stream>)
+  case drained(Unmanaged<HTTP2Stream>)
   case closed(HTTP2Stream, HTTP2ErrorCode)
   case goAway(HTTP2ErrorCode, lastStream: Int32)
   case pingAcknowledged

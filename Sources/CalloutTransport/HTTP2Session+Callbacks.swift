@@ -61,7 +61,9 @@ struct HTTP2Callbacks: @unchecked Sendable {
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, code, user in
-      guard let stream = HTTP2Callbacks.stream(session, id) else { return 0 }
+      guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return 0 }
+      // Counted, for the session lets go of it.
+      let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
       HTTP2Callbacks.withSession(user) { $0.close(stream, HTTP2ErrorCode(rawValue: code)) }
       return 0
     }
@@ -82,7 +84,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
       // An answer's header section too large to be sent would leave the peer waiting for it for ever.
       let frame = frame!.pointee
       if error == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue, frame.headers.cat != NGHTTP2_HCAT_REQUEST {
-        HTTP2Callbacks.stream(session, frame.hd.stream_id)?.reset(.internalError)
+        HTTP2Callbacks.withStream(session, frame.hd.stream_id) { $0.reset(.internalError) }
       }
       return 0
     }
@@ -91,11 +93,6 @@ struct HTTP2Callbacks: @unchecked Sendable {
   /// Tells nghttp2 how much of a stream's body can go out; the bytes themselves follow in `moveBody`.
   static let readBody: nghttp2_data_source_read_callback = { _, _, _, limit, flags, source, _ in
     withStream(source!.pointee.ptr) { $0.offerBody(limit: limit, flags: flags!) }
-  }
-
-  fileprivate static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
-    guard id != 0, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
-    return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
   }
 
   // nghttp2 keeps these pointers for us; the objects behind them live longer than the call, so nothing is counted.
@@ -111,6 +108,12 @@ struct HTTP2Callbacks: @unchecked Sendable {
   ) -> Result {
     Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
   }
+
+  /// Calls `body` with the stream of an id, if there is one.
+  fileprivate static func withStream(_ session: OpaquePointer?, _ id: Int32, _ body: (HTTP2Stream) -> Void) {
+    guard id != 0, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
+    withStream(pointer, body)
+  }
 }
 
 extension HTTP2Session {
@@ -122,12 +125,13 @@ extension HTTP2Session {
   fileprivate func received(_ frame: UnsafePointer<nghttp2_frame>) {
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_DATA.rawValue:
-      if frame.pointee.hd.endsStream, let stream = stream(of: frame) { ended(stream) }
+      if frame.pointee.hd.endsStream { withStream(of: frame) { ended($0) } }
     case NGHTTP2_HEADERS.rawValue:
-      guard let stream = stream(of: frame) else { return }
-      headersEnded(on: stream)
-      if frame.pointee.hd.endsStream { ended(stream) }
-    case NGHTTP2_RST_STREAM.rawValue: resetReceived(on: stream(of: frame))
+      withStream(of: frame) { stream in
+        headersEnded(on: stream)
+        if frame.pointee.hd.endsStream { ended(stream) }
+      }
+    case NGHTTP2_RST_STREAM.rawValue: withStream(of: frame) { resetReceived(on: $0) }
     case NGHTTP2_SETTINGS.rawValue: isEstablished = true
     case NGHTTP2_PING.rawValue:
       if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAcknowledged() }
@@ -141,15 +145,15 @@ extension HTTP2Session {
   fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
-      if frame.pointee.hd.endsStream, let stream = stream(of: frame) { sentEnd(of: stream) }
+      if frame.pointee.hd.endsStream { withStream(of: frame) { sentEnd(of: $0) } }
     case NGHTTP2_RST_STREAM.rawValue: resetSent(HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code))
     case NGHTTP2_GOAWAY.rawValue: goAwaySent(HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code))
     default: break
     }
   }
 
-  private func stream(of frame: UnsafePointer<nghttp2_frame>) -> HTTP2Stream? {
-    HTTP2Callbacks.stream(pointer, frame.pointee.hd.stream_id)
+  private func withStream(of frame: UnsafePointer<nghttp2_frame>, _ body: (HTTP2Stream) -> Void) {
+    HTTP2Callbacks.withStream(pointer, frame.pointee.hd.stream_id, body)
   }
 }
 

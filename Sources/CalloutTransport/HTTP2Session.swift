@@ -199,7 +199,7 @@ package final class HTTP2Session {
     delegate?.sessionHasOutput()
   }
 
-  func drained(_ stream: HTTP2Stream) { events.append(.drained(stream)) }
+  func drained(_ stream: HTTP2Stream) { events.append(.drained(.passUnretained(stream))) }
 
   func consumed(_ bytes: Int, on stream: HTTP2Stream) {
     if stream.isClosed {
@@ -241,22 +241,26 @@ package final class HTTP2Session {
   func headersEnded(on stream: HTTP2Stream) {
     guard !incomingFieldsAreTooLarge else { return stream.reset(.enhanceYourCalm) }
     stream.isAnnounced = true
-    events.append(.headers(stream, incomingFields.trimmed()))
+    events.append(.headers(.passUnretained(stream), incomingFields.trimmed()))
   }
 
   func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {
+    guard stream.isAnnounced else { return consumed(bytes.count, on: stream) }
     // The library hands on a part of what it was given, so the bytes need not be copied.
     let offset = inputStart.map { UnsafeRawPointer(bytes.baseAddress!) - $0 } ?? -1
-    if let slice = input.getSlice(at: input.readerIndex + offset, length: bytes.count) {
-      events.append(.data(stream, slice))
+    var data = input
+    if offset >= 0, offset + bytes.count <= data.readableBytes {
+      data.moveReaderIndex(forwardBy: offset)
+      data.moveWriterIndex(to: data.readerIndex + bytes.count)
     } else {
-      events.append(.data(stream, ByteBuffer(bytes: bytes)))
+      data = ByteBuffer(bytes: bytes)
     }
+    events.append(.data(.passUnretained(stream), data))
   }
 
   func ended(_ stream: HTTP2Stream) {
     stream.isRemoteEnded = true
-    events.append(.end(stream))
+    if stream.isAnnounced { events.append(.end(.passUnretained(stream))) }
   }
 
   /// Asks the peer to stop sending what nobody will read, once our whole answer has left (RFC 9113 §8.1).
@@ -275,8 +279,8 @@ package final class HTTP2Session {
   /// Charges a reset to the peer unless the stream it ends had been answered.
   ///
   /// Where there is no stream, its end and the reset crossed on the way, or a reset of ours is charged instead.
-  func resetReceived(on stream: HTTP2Stream?) {
-    if role == .server, let stream, !stream.isAnswered { chargeReset() }
+  func resetReceived(on stream: HTTP2Stream) {
+    if role == .server, !stream.isAnswered { chargeReset() }
   }
 
   /// Charges a reset of ours to the peer, which provoked it; ending an answered stream early is our own doing.

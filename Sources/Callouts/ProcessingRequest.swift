@@ -92,22 +92,6 @@ public struct ProcessingRequest: Sendable {
     package var increments: Both?
   }
 
-  /// Reads a serialized request; throws `CalloutError` where the bytes are none.
-  package init(serialized: ByteBuffer) throws(CalloutError) {
-    var scan = Scan()
-    try serialized.readProtobuf { bytes throws(CalloutError) in try scan.read(bytes) }
-    self.init(serialized, scan)
-  }
-
-  private init(_ serialized: consuming ByteBuffer, _ scan: borrowing Scan) {
-    self.serialized = serialized
-    phase = scan.phase
-    observabilityMode = scan.observabilityMode
-    protocolConfiguration = scan.protocolConfiguration
-    contentRange = scan.content
-    extras = scan.hasExtras ? Extras(scan) : nil
-  }
-
   private var content: ByteBuffer {
     if let joined = extras?.joined { return ByteBuffer(bytes: joined) }
     return serialized.getSlice(at: serialized.readerIndex + contentRange.lowerBound, length: contentRange.count)
@@ -144,6 +128,15 @@ public struct ProcessingRequest: Sendable {
 }
 
 extension ProcessingRequest {
+  /// Reads a serialized request; throws `CalloutError` where the bytes are none.
+  package init(serialized: consuming ByteBuffer) throws(CalloutError) {
+    var scan = Scan()
+    try serialized.readProtobuf { bytes throws(CalloutError) in try scan.read(bytes) }
+    self.init(
+      phase: scan.phase, observabilityMode: scan.observabilityMode, protocolConfiguration: scan.protocolConfiguration,
+      serialized: serialized, contentRange: scan.content, extras: scan.hasExtras ? Extras(scan) : nil)
+  }
+
   /// One pass over the top-level fields. Repeated fields follow protobuf's rules: of a oneof the last one counts,
   /// and a message that comes twice is merged, which is what joining its bytes does.
   private struct Scan: ~Copyable {

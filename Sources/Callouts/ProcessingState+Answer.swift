@@ -16,7 +16,7 @@ extension ProcessingState {
     guard response.phase == nil || response.phase == phase else {
       throw .illegal("it is about \(response.phase!), but \(phase) was asked")
     }
-    switch response.content {
+    switch (consume response).content {
     case .headers(let reply): try answerHeaders(phase, with: reply, send)
     case .trailers(let reply): try answerTrailers(phase, with: reply, send)
     case .immediate(let immediate, let attachments): try answer(with: immediate, attachments, send)

@@ -52,7 +52,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
 
   // MARK: From the call
 
-  package func receive(_ message: ByteBuffer) {
+  package func receive(_ message: consuming ByteBuffer) {
     do {
       let request = try ProcessingRequest(serialized: message)
       try state.receive(request)
@@ -142,11 +142,9 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     }
   }
 
-  private func answer(_ request: ProcessingRequest, with response: ProcessingResponse) {
+  private func answer(_ request: ProcessingRequest, with response: consuming ProcessingResponse) {
     if let streamed = response.streamed, !request.observabilityMode, ending == nil, !stopClock() {
-      elsewhere = Task.immediate(executorPreference: call.tasks) {
-        await self.write(streamed, response, answering: request)
-      }
+      startWriting(streamed, response, answering: request)
     } else if hookEnded() {
       do throws(CalloutError) {
         try send(response, to: request)
@@ -161,6 +159,14 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     guard hookEnded() else { return }
     fail(request, error)
     takeNext()
+  }
+
+  private func startWriting(
+    _ streamed: StreamedImmediateResponse, _ response: ProcessingResponse, answering request: ProcessingRequest
+  ) {
+    elsewhere = Task.immediate(executorPreference: call.tasks) {
+      await self.write(streamed, response, answering: request)
+    }
   }
 
   /// Writes an answer that has no end yet.
@@ -229,10 +235,11 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     call.eventLoop.execute { tasks.runReady() }
   }
 
-  func send(_ response: ProcessingResponse, to request: ProcessingRequest) throws(CalloutError) {
+  func send(_ response: consuming ProcessingResponse, to request: ProcessingRequest) throws(CalloutError) {
     guard !request.observabilityMode else { return }
+    let endsExchange = response.endsExchange
     try state.answer(request, with: response) { call.send($0) }
-    if response.endsExchange { isAnsweredForGood = true }
+    if endsExchange { isAnsweredForGood = true }
     if state.hasFlowControl { returnCredit(for: request) }
     if !state.warnings.isEmpty { logWarnings() }
   }

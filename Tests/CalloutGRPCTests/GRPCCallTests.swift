@@ -296,7 +296,7 @@ struct GRPCCallTests {
 
 /// A handler of a call that is finished before it begins.
 final class IdleHandler: ServerCallHandler {
-  func receive(_ message: ByteBuffer) {}
+  func receive(_ message: consuming ByteBuffer) {}
   func receiveEnd() {}
   func shutDown() {}
   func callEnded(_ ending: CallEnding) {}

@@ -7,24 +7,30 @@ import Testing
 @Suite("A program drains when it is told to stop", .timeLimit(.minutes(1)))
 struct DrainTests {
   @Test(
-    "SIGTERM and SIGINT turn readiness, refuse new streams, let running ones finish, and exit 0",
+    "SIGTERM and SIGINT turn readiness at once, and new streams are still taken for a while",
     arguments: [SIGTERM, SIGINT])
-  func drain(signal: Int32) async throws {
-    let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "3", "--grace-period", "30")
+  func drainDelay(signal: Int32) async throws {
+    let (process, plaintext, health) = try await ExampleProcess.serve("--drain-delay", "3600")
     defer { process.send(signal: SIGKILL) }
     let probe = try await HTTPConnection.connect(to: health)
-    let client = try await CalloutClient.connect(to: plaintext)
-    let running = try await client.stream()
-    _ = try await running.reply(to: .requestHeaders([":path": "/"]))
     #expect(try await probe.get("/ready").status == 200)
-
     process.send(signal: signal)
     try await until { try await probe.get("/ready").status == 503 }
     #expect(try await probe.get("/live").status == 200)
     let late = try await CalloutClient.connect(to: plaintext)
     _ = try await late.stream().reply(to: .requestHeaders([":path": "/"]))
     await late.close()
+  }
 
+  @Test("then new streams are refused, running ones finish, and the program exits 0", arguments: [SIGTERM, SIGINT])
+  func drain(signal: Int32) async throws {
+    let (process, plaintext, _) = try await ExampleProcess.serve("--drain-delay", "0.1", "--grace-period", "3600")
+    defer { process.send(signal: SIGKILL) }
+    let client = try await CalloutClient.connect(to: plaintext)
+    let running = try await client.stream()
+    _ = try await running.reply(to: .requestHeaders([":path": "/"]))
+
+    process.send(signal: signal)
     // Until the GOAWAY there are new streams, after it none.
     while let stream = try? await client.stream() {
       guard (try? await stream.reply(to: .requestHeaders([":path": "/"]))) != nil else { break }

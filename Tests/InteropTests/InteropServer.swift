@@ -109,7 +109,7 @@ struct InteropServer: Sendable {
 
     init(_ call: ServerCall) { self.call = call }
 
-    func receive(_ message: ByteBuffer) {
+    func receive(_ message: consuming ByteBuffer) {
       var trailers = Metadata()
       for entry in Metadata(call.headers) where entry.name.hasPrefix("x-") {
         try? trailers.append(entry.name, entry.value)

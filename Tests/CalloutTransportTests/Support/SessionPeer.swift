@@ -56,8 +56,8 @@ final class SessionPeer {
 
   private func handle(_ event: consuming HTTP2Event) {
     switch consume event {
-    case .headers(let stream, _): onHeaders(stream)
-    case .data(let stream, let data): if consumesData { stream.consumed(data.readableBytes) }
+    case .headers(let stream, _): onHeaders(stream.takeUnretainedValue())
+    case .data(let stream, let data): if consumesData { stream.takeUnretainedValue().consumed(data.readableBytes) }
     case .terminated(let code): note(.terminated(code))
     default: break
     }
@@ -66,17 +66,20 @@ final class SessionPeer {
   private func note(_ event: consuming HTTP2Event) {
     switch consume event {
     case .headers(let stream, let fields):
+      let stream = stream.takeUnretainedValue()
       log.append("headers \(stream.id)")
       records[stream.id, default: Record()].sections.append(fields)
       onHeaders(stream)
     case .data(let stream, let data):
+      let stream = stream.takeUnretainedValue()
       log.append("data \(stream.id) \(data.readableBytes)")
       records[stream.id, default: Record()].data.writeImmutableBuffer(data)
       if consumesData { stream.consumed(data.readableBytes) }
     case .end(let stream):
+      let stream = stream.takeUnretainedValue()
       log.append("end \(stream.id)")
       records[stream.id, default: Record()].hasEnded = true
-    case .drained(let stream): log.append("drained \(stream.id)")
+    case .drained(let stream): log.append("drained \(stream.takeUnretainedValue().id)")
     case .closed(let stream, let code):
       log.append("closed \(stream.id) \(code)")
       records[stream.id, default: Record()].closedWith = code
