@@ -37,6 +37,7 @@ let package = Package(
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
+    .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
     .executable(name: "Basic", targets: ["Basic"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
     .executable(name: "callout-bench", targets: ["CalloutBench"]),
@@ -95,6 +96,9 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // What callouts use beside the server.
+    .target(name: "CalloutJSON", swiftSettings: strict),
+
     // Loads a server, as Envoy would.
     .executableTarget(
       name: "CalloutBench",
@@ -119,6 +123,7 @@ let package = Package(
       name: "CalloutGRPCTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
+    .testTarget(name: "CalloutJSONTests", dependencies: ["CalloutJSON"], swiftSettings: strict),
     .testTarget(
       name: "InteropTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, logging],
