@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import ArgumentParser
+package import ArgumentParser
 package import Logging
 
 #if canImport(Glibc)
@@ -9,26 +9,28 @@ package import Logging
 #endif
 
 /// A server as a program: command line in, exit code out.
-package struct CommandLineProgram {
-  private let name: String
+package struct CommandLineProgram<Arguments: ParsableArguments> {
+  private let name = CommandLine.arguments[0].split(separator: "/").last.map(String.init) ?? "server"
+  private let options: KeyPath<Arguments, ServerOptions>
 
-  package init(named name: String) { self.name = name }
+  /// - Parameter options: where among the arguments those of the server are.
+  package init(_ options: KeyPath<Arguments, ServerOptions>) { self.options = options }
 
   /// Parses the command line and runs `body`; exits with 2 and one line where the server cannot start.
-  package func run(_ body: (ServerConfiguration, Logger) async throws -> Void) async {
-    let options = parse(Array(CommandLine.arguments.dropFirst()))
+  package func run(_ body: (Arguments, ServerConfiguration, Logger) async throws -> Void) async {
+    let arguments = parse(Array(CommandLine.arguments.dropFirst()))
     var logger = Logger(label: name, factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = options.logLevel
-    Self.raiseOpenFileLimit()
+    logger.logLevel = arguments[keyPath: options].logLevel
+    raiseOpenFileLimit()
     do {
-      try await body(try options.configuration(), logger)
+      try await body(arguments, try arguments[keyPath: options].configuration(), logger)
     } catch {
       fail("\(error)")
     }
   }
 
   /// Allows as many descriptors as the system lets us have; the usual 1,024 are few for a server.
-  private static func raiseOpenFileLimit() {
+  private func raiseOpenFileLimit() {
     var limit = rlimit()
     #if canImport(Glibc)
       let openFiles = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
@@ -40,17 +42,17 @@ package struct CommandLineProgram {
     _ = setrlimit(openFiles, &limit)
   }
 
-  private func parse(_ arguments: [String]) -> ServerOptions {
+  private func parse(_ arguments: [String]) -> Arguments {
     do {
-      return try ServerOptions.parse(arguments.map(ServerOptions.spelledInKebabCase))
+      return try Arguments.parse(arguments.map(ServerOptions.spelledInKebabCase))
     } catch {
-      if ServerOptions.exitCode(for: error) == .success {
-        // The first line names the type of the options; here the program stands for it.
-        let help = ServerOptions.fullMessage(for: error).drop { $0 != "\n" }
+      if Arguments.exitCode(for: error) == .success {
+        // The first line names the type of the arguments; here the program stands for it.
+        let help = Arguments.fullMessage(for: error).drop { $0 != "\n" }
         print("USAGE: \(name) [options]\(help)")
         exit(0)
       }
-      fail("\(ServerOptions.message(for: error)) (\(name) --help lists the options)")
+      fail("\(Arguments.message(for: error)) (\(name) --help lists the options)")
     }
   }
 

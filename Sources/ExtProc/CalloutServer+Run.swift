@@ -26,7 +26,7 @@ extension CalloutServer {
   /// Exits with 2 after one line of explanation when it cannot start.
   @concurrent
   public static func main() async {
-    await CommandLineProgram(named: "\(Self.self)").run { configuration, logger in
+    await CommandLineProgram(\ServerOptions.self).run { _, configuration, logger in
       try await Self().run(configuration, logger: logger)
     }
   }
