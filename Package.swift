@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-let strict: [SwiftSetting] = [
+let strictExample: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
+/// An example names only what it uses by name, as it is in a package without this feature.
+let strict = strictExample + [.enableUpcomingFeature("MemberImportVisibility")]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -22,10 +23,11 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// An example: it needs only ExtProc, but names Callouts too so that a change there rebuilds it.
-func example(_ name: String) -> Target {
+/// An example: most need only ExtProc, but each names Callouts too so that a change there rebuilds it.
+func example(_ name: String, _ others: [Target.Dependency] = []) -> Target {
   .executableTarget(
-    name: name, dependencies: ["ExtProc", "Callouts"], path: "Sources/Examples/\(name)", swiftSettings: strict)
+    name: name, dependencies: ["ExtProc", "Callouts"] + others, path: "Sources/Examples/\(name)",
+    swiftSettings: strictExample)
 }
 
 let package = Package(
@@ -38,8 +40,19 @@ let package = Package(
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
-    .executable(name: "Basic", targets: ["Basic"]),
+    .executable(name: "AddBody", targets: ["AddBody"]),
+    .executable(name: "AddCustomResponse", targets: ["AddCustomResponse"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
+    .executable(name: "Basic", targets: ["Basic"]),
+    .executable(name: "BodyLogger", targets: ["BodyLogger"]),
+    .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
+    .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
+    .executable(name: "MetadataServer", targets: ["MetadataServer"]),
+    .executable(name: "NormalizeHeader", targets: ["NormalizeHeader"]),
+    .executable(name: "ObservabilityServer", targets: ["ObservabilityServer"]),
+    .executable(name: "Redirect", targets: ["Redirect"]),
+    .executable(name: "SetCookie", targets: ["SetCookie"]),
+    .executable(name: "UpdateHeader", targets: ["UpdateHeader"]),
     .executable(name: "callout-bench", targets: ["CalloutBench"]),
   ],
   dependencies: [
@@ -109,8 +122,19 @@ let package = Package(
       swiftSettings: strict),
 
     // Examples: one folder each, `swift run <Name>`.
-    example("Basic"),
+    example("AddBody"),
+    example("AddCustomResponse"),
     example("AddHeader"),
+    example("Basic"),
+    example("BodyLogger", [nioCore]),
+    example("DynamicForwarding"),
+    example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
+    example("MetadataServer"),
+    example("NormalizeHeader"),
+    example("ObservabilityServer", ["CalloutJSON", arguments, logging]),
+    example("Redirect"),
+    example("SetCookie"),
+    example("UpdateHeader"),
 
     // Tests mirror the sources.
     .testTarget(
@@ -131,7 +155,7 @@ let package = Package(
     .testTarget(
       name: "CalloutsTests",
       dependencies: [
-        "Callouts", "EnvoyAPI", "ExtProcTesting", "Basic", "AddHeader", nioCore, protobuf, logging,
+        "Callouts", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -148,6 +172,14 @@ let package = Package(
         arguments, logging,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "ExamplesTests",
+      dependencies: [
+        "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BodyLogger", "DynamicForwarding", "ExtProcClient",
+        "MetadataServer", "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie", "UpdateHeader",
+        "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf, logging,
+      ],
+      swiftSettings: strictExample),
     .testTarget(
       name: "EnvoyTests",
       dependencies: [

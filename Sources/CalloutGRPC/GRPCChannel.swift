@@ -26,6 +26,8 @@ public final class GRPCChannel: Sendable {
     public var trustRoots: [UInt8]?
     /// The name that the server's certificate must bear; the target's host where it is nil.
     public var serverName: String?
+    /// Whether the certificate is looked at; without that anybody can pose as the server.
+    public var verifiesServer = true
 
     public init(trustRoots: [UInt8]? = nil, serverName: String? = nil) {
       self.trustRoots = trustRoots
@@ -48,7 +50,9 @@ public final class GRPCChannel: Sendable {
     let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
     let host = target.ipAddress ?? "localhost"
     let tls = try configuration.tls.map { tls in
-      (try TLSContext(trustRoots: tls.trustRoots, protocols: ["h2"]), tls.serverName ?? host)
+      let context = try TLSContext(
+        trustRoots: tls.trustRoots, protocols: ["h2"], verifiesServer: tls.verifiesServer)
+      return (context, tls.serverName ?? host)
     }
     let timeout = TimeAmount(configuration.connectTimeout)
     let established = eventLoop.makePromise(of: NIOLoopBound<GRPCClientConnection>.self)

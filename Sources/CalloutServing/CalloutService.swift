@@ -136,13 +136,13 @@ public final class CalloutService: Service {
           configuration.plaintextAddress, "--plaintext-address", group, tls: nil, server.serve)
       }
       if !configuration.combinedHealthCheck {
-        let health = health
+        let (health, pages) = (health, configuration.healthPages)
         listeners.healthCheck = try await listen(
           configuration.healthCheckAddress, "--health-check-address", group,
           tls: configuration.secureHealthCheck ? source : nil
         ) { channel in
           try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-          try channel.pipeline.syncOperations.addHandler(HealthHTTPHandler(health: health))
+          try channel.pipeline.syncOperations.addHandler(HealthHTTPHandler(health: health, pages: pages))
         }
       }
     } catch {

@@ -4,19 +4,23 @@ internal import NIOCore
 internal import NIOHTTP1
 
 /// Answers health probes over HTTP/1.1: 200 for any path, so that a probe of any balancer works; `/ready` is 503
-/// while the server does not want calls, and `/live` says no more than that the process answers.
+/// while the server does not want calls, and `/live` says no more than that the process answers. Some paths show pages.
 final class HealthHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
 
   private let health: HealthService
+  private let pages: [String: @Sendable () -> ServerConfiguration.Page]
   private var head: HTTPRequestHead?
   private var timeout: Scheduled<Void>?
 
   /// Time for a probe to send its request and for a connection to be idle: probes come seconds apart.
   private static let idleTime = TimeAmount.seconds(60)
 
-  init(health: HealthService) { self.health = health }
+  init(health: HealthService, pages: [String: @Sendable () -> ServerConfiguration.Page]) {
+    self.health = health
+    self.pages = pages
+  }
 
   func channelActive(context: ChannelHandlerContext) {
     waitForRequest(context)
@@ -42,11 +46,18 @@ final class HealthHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func answer(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    let path = String(request.uri.prefix { $0 != "?" })
+    let status = status(of: request, path)
+    let page = status == .ok ? pages[path]?() : nil
     var head = HTTPResponseHead(
-      version: request.version, status: status(of: request),
-      headers: ["content-length": "0", "cache-control": "no-store"])
+      version: request.version, status: status,
+      headers: ["content-length": "\(page?.body.count ?? 0)", "cache-control": "no-store"])
+    if let page { head.headers.add(name: "content-type", value: page.contentType) }
     if !request.isKeepAlive { head.headers.add(name: "connection", value: "close") }
     context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if let page, request.method == .GET {
+      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil)
+    }
     let isKeepAlive = request.isKeepAlive
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
     context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
@@ -55,9 +66,8 @@ final class HealthHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     waitForRequest(context)
   }
 
-  private func status(of request: HTTPRequestHead) -> HTTPResponseStatus {
+  private func status(of request: HTTPRequestHead, _ path: String) -> HTTPResponseStatus {
     guard request.method == .GET || request.method == .HEAD else { return .methodNotAllowed }
-    let path = request.uri.prefix { $0 != "?" }
     return path == "/ready" && health.status() != .serving ? .serviceUnavailable : .ok
   }
 

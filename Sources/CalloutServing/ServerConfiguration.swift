@@ -16,6 +16,21 @@ public struct ServerConfiguration: Sendable {
   /// No listener for health: probes use `grpc.health.v1` on the ports of the callouts.
   public var combinedHealthCheck = false
 
+  /// What the health listener shows at other paths than those of health, such as metrics at `/metrics`. A page is made
+  /// anew for each request, on an event loop: that must not block.
+  public var healthPages: [String: @Sendable () -> Page] = [:]
+
+  /// A page of the health listener.
+  public struct Page: Sendable {
+    public var contentType: String
+    public var body: [UInt8]
+
+    public init(contentType: String, body: [UInt8]) {
+      self.contentType = contentType
+      self.body = body
+    }
+  }
+
   /// PEM files of the certificate chain and of its key, or nil for a self-signed certificate made in memory.
   ///
   /// They are read again when they change.

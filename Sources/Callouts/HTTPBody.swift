@@ -20,6 +20,13 @@ public struct HTTPBody: Sendable {
   /// The bytes as text, invalid UTF-8 repaired.
   public var string: String { String(buffer: bytes) }
 
+  /// The bytes with a text behind them.
+  public func appending(_ text: String) -> ByteBuffer {
+    var bytes = bytes
+    bytes.writeString(text)
+    return bytes
+  }
+
   init(_ message: ByteBuffer) throws(CalloutError) {
     var body = 0..<0
     var flags = (endOfStream: false, withoutMessage: false, compressed: false, drainComplete: false)

@@ -48,7 +48,7 @@ private final class Obeying: CalloutServer, @unchecked Sendable {
 struct AnswerTests {
   @Test("a hook that throws, or a reply that Envoy would refuse, is a 500, and the next request passes")
   func failClosed() async throws {
-    try await withProxy(Obeying()) { proxy in
+    try await withEnvoyProxy(Obeying()) { proxy in
       let connection = try await proxy.connect()
       for path in ["/throw", "/illegal"] {
         #expect(try await connection.get(path).status == 500)
@@ -61,7 +61,7 @@ struct AnswerTests {
 
   @Test("with failure_mode_allow the request goes on without the callout")
   func failOpen() async throws {
-    try await withProxy(Obeying(), filter: { $0.failureModeAllow = true }) { proxy in
+    try await withEnvoyProxy(Obeying(), filter: { $0.failureModeAllow = true }) { proxy in
       let connection = try await proxy.connect()
       for path in ["/throw", "/illegal"] {
         let response = try await connection.get(path)
@@ -74,7 +74,7 @@ struct AnswerTests {
   @Test("a failure policy's own answer prevails over failure_mode_allow")
   func policy() async throws {
     let policy = CalloutServer.FailurePolicy.immediate(ImmediateResponse(status: 503, body: "later"))
-    try await withProxy(Obeying(policy), filter: { $0.failureModeAllow = true }) { proxy in
+    try await withEnvoyProxy(Obeying(policy), filter: { $0.failureModeAllow = true }) { proxy in
       let response = try await proxy.connect().get("/throw")
       #expect(response.status == 503)
       #expect(response.text == "later")
@@ -88,7 +88,7 @@ struct AnswerTests {
       seen.note(request)
       return HTTPResponse()
     }
-    try await withProxy(
+    try await withEnvoyProxy(
       Obeying(), upstream: upstream, filter: { $0.failureModeAllow = failureModeAllow }
     ) { proxy in
       let response = try await proxy.connect().get("/deny")
@@ -101,7 +101,7 @@ struct AnswerTests {
 
   @Test("an appended value joins those that are there")
   func append() async throws {
-    try await withProxy(Obeying()) { proxy in
+    try await withEnvoyProxy(Obeying()) { proxy in
       let text = try await proxy.connect().get("/append", fields: ["x-list": "a"]).text
       #expect(text.split(separator: "\n").filter { $0.hasPrefix("x-list: ") } == ["x-list: a", "x-list: b"])
     }
@@ -113,7 +113,7 @@ struct AnswerTests {
       $0.requestAttributes = ["request.path"]
       $0.responseAttributes = ["response.code"]
     }
-    try await withProxy(Obeying(), filter: filter) { proxy in
+    try await withEnvoyProxy(Obeying(), filter: filter) { proxy in
       let response = try await proxy.connect().get("/a?b")
       #expect(response.fields["x-attributes"] == "/a?b 200")
     }
@@ -122,7 +122,7 @@ struct AnswerTests {
   @Test("a callout that only observes sees everything and changes nothing")
   func observability() async throws {
     let callout = Obeying()
-    try await withProxy(callout, filter: { $0.observabilityMode = true }) { proxy in
+    try await withEnvoyProxy(callout, filter: { $0.observabilityMode = true }) { proxy in
       let connection = try await proxy.connect()
       for path in ["/", "/deny", "/append"] {
         let response = try await connection.get(path)

@@ -55,7 +55,7 @@ struct BodyTests {
       seen.note(request)
       return HTTPResponse(body: "to be cleared")
     }
-    try await withProxy(Basic(), upstream: upstream, mode: everything(.buffered), filter: filter) { proxy in
+    try await withEnvoyProxy(Basic(), upstream: upstream, mode: everything(.buffered), filter: filter) { proxy in
       let request = HTTPRequest("POST", "/path", fields: ["foo": "1"], body: "short", isChunked: isChunked)
       let response = try await proxy.connect().send(request)
       #expect(response.status == 200, "\(proxy.envoy.log)")
@@ -72,9 +72,9 @@ struct BodyTests {
     }
   }
 
-  @Test("a long body passes a callout that overrides nothing in every mode", arguments: modes, Wire.allCases)
-  func passThrough(mode: BodySendMode, wire: Wire) async throws {
-    try await withProxy(CalloutServer(), over: wire, upstream: Self.mirror, mode: everything(mode)) { proxy in
+  @Test("a long body passes a callout that overrides nothing in every mode", arguments: modes, EnvoyProxy.Wire.allCases)
+  func passThrough(mode: BodySendMode, wire: EnvoyProxy.Wire) async throws {
+    try await withEnvoyProxy(CalloutServer(), over: wire, upstream: Self.mirror, mode: everything(mode)) { proxy in
       let connection = try await proxy.connect()
       for isChunked in [false, true] {
         let request = HTTPRequest("POST", body: Self.long, isChunked: isChunked)
@@ -89,7 +89,7 @@ struct BodyTests {
 
   @Test("a body becomes longer in every mode that shows it", arguments: modes.dropFirst())
   func doubling(mode: BodySendMode) async throws {
-    try await withProxy(Doubling(), upstream: Self.mirror, mode: everything(mode)) { proxy in
+    try await withEnvoyProxy(Doubling(), upstream: Self.mirror, mode: everything(mode)) { proxy in
       let connection = try await proxy.connect()
       for isChunked in [false, true] {
         // One byte again and again, so that it does not matter how Envoy cuts the body.
@@ -109,7 +109,7 @@ struct BodyTests {
       seen.note(request)
       return HTTPResponse(body: "body", trailers: ["x-response": "2"])
     }
-    try await withProxy(AddTrailer(), upstream: upstream, mode: everything(mode)) { proxy in
+    try await withEnvoyProxy(AddTrailer(), upstream: upstream, mode: everything(mode)) { proxy in
       let request = HTTPRequest("POST", body: "body", trailers: ["x-request": "1"])
       let response = try await proxy.connect().send(request)
       #expect(response.status == 200, "\(proxy.envoy.log)")

@@ -21,19 +21,20 @@ struct ManyRequestsTests {
   @Test(
     "20,000 requests on 16 connections all pass, over one connection to the callout",
     .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"),
-    arguments: [Wire.plaintext, .tls])
-  func current(wire: Wire) async throws { try await run(wire, EnvoyProcess.executable) }
+    arguments: [EnvoyProxy.Wire.plaintext, .tls])
+  func current(wire: EnvoyProxy.Wire) async throws { try await run(wire, EnvoyProcess.executable) }
 
   @Test(
     "20,000 requests on 16 connections all pass through Envoy 1.36 too",
-    .enabled(if: oldEnvoy != nil, "needs Envoy 1.36: set $ENVOY_1_36 to its path"), arguments: [Wire.plaintext, .tls])
-  func old(wire: Wire) async throws { try await run(wire, oldEnvoy) }
+    .enabled(if: oldEnvoy != nil, "needs Envoy 1.36: set $ENVOY_1_36 to its path"),
+    arguments: [EnvoyProxy.Wire.plaintext, .tls])
+  func old(wire: EnvoyProxy.Wire) async throws { try await run(wire, oldEnvoy) }
 
-  private func run(_ wire: Wire, _ executable: String?) async throws {
+  private func run(_ wire: EnvoyProxy.Wire, _ executable: String?) async throws {
     let upstream: HTTPUpstream.Responder = { request in
       HTTPResponse(status: request.fields["header-request"] == "request" ? 200 : 400, body: "ok")
     }
-    try await withProxy(AddHeader(), over: wire, executable: executable, upstream: upstream) { proxy in
+    try await withEnvoyProxy(AddHeader(), over: wire, executable: executable, upstream: upstream) { proxy in
       let failures = try await withThrowingTaskGroup(of: Int.self) { clients in
         for _ in 0..<16 {
           clients.addTask {

@@ -52,9 +52,9 @@ struct StreamedAnswerTests {
 
   private func withAnswers<Result>(
     _ filter: (inout EnvoyConfiguration.Callout) -> Void = { _ in },
-    _ body: (HTTPConnection, Proxy) async throws -> Result
+    _ body: (HTTPConnection, EnvoyProxy) async throws -> Result
   ) async throws -> Result {
-    try await withProxy(Answering(), upstream: Self.upstream, filter: filter) { proxy in
+    try await withEnvoyProxy(Answering(), upstream: Self.upstream, filter: filter) { proxy in
       try await body(try await proxy.connect(), proxy)
     }
   }

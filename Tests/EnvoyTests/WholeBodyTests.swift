@@ -7,7 +7,7 @@ import Testing
 private final class Framing: CalloutServer, @unchecked Sendable {
   private var settings = Configuration()
 
-  /// - Parameter messageTimeout: by default as withProxy configures Envoy.
+  /// - Parameter messageTimeout: by default as withEnvoyProxy configures Envoy.
   convenience init(
     _ handling: BodyHandling, messageTimeout: Duration = .seconds(10), policy: FailurePolicy = .failStream
   ) {
@@ -80,7 +80,7 @@ struct WholeBodyTests {
     "a callout gets a body whole in each mode that shows it, and replaces it whole",
     arguments: [BodySendMode.streamed, .buffered, .bufferedPartial, .fullDuplexStreamed])
   func whole(mode: BodySendMode) async throws {
-    try await withProxy(Framing(.whole()), upstream: Self.mirror, mode: sending(mode)) { proxy in
+    try await withEnvoyProxy(Framing(.whole()), upstream: Self.mirror, mode: sending(mode)) { proxy in
       let connection = try await proxy.connect()
       for isChunked in [false, true] {
         for body in ["short", Self.long] {
@@ -99,7 +99,7 @@ struct WholeBodyTests {
     let upstream: HTTPUpstream.Responder = { request in
       HTTPResponse(body: String(buffer: request.body), trailers: ["x-response": "2"])
     }
-    try await withProxy(Framing(.whole()), upstream: upstream, mode: sending(mode)) { proxy in
+    try await withEnvoyProxy(Framing(.whole()), upstream: upstream, mode: sending(mode)) { proxy in
       let request = HTTPRequest("POST", body: "body", trailers: ["x-request": "1"])
       let response = try await proxy.connect().send(request)
       #expect(response.text == "<<body>>", "\(proxy.envoy.log)")
@@ -111,7 +111,7 @@ struct WholeBodyTests {
   func streamedTrailers() async throws {
     for policy in [CalloutServer.FailurePolicy.failStream, .passThrough] {
       let callout = Framing(.whole(), messageTimeout: .milliseconds(400), policy: policy)
-      try await withProxy(callout, upstream: Self.mirror, mode: sending(.streamed)) { proxy in
+      try await withEnvoyProxy(callout, upstream: Self.mirror, mode: sending(.streamed)) { proxy in
         let request = HTTPRequest("POST", body: "body", trailers: ["x-request": "1"])
         let response = try await proxy.connect().send(request)
         guard case .passThrough = policy else { return #expect(response.status == 500) }
@@ -124,12 +124,12 @@ struct WholeBodyTests {
     "a body over the limit is refused with 413, or passes whole",
     arguments: [BodySendMode.streamed, .buffered, .fullDuplexStreamed])
   func limit(mode: BodySendMode) async throws {
-    try await withProxy(Framing(.whole(upTo: 1_000)), upstream: Self.mirror, mode: sending(mode)) { proxy in
+    try await withEnvoyProxy(Framing(.whole(upTo: 1_000)), upstream: Self.mirror, mode: sending(mode)) { proxy in
       let response = try await proxy.connect().send(HTTPRequest("POST", body: Self.long))
       #expect(response.status == 413)
     }
     let passing = Framing(.whole(upTo: 1_000, overLimit: .passThrough))
-    try await withProxy(passing, upstream: Self.mirror, mode: sending(mode)) { proxy in
+    try await withEnvoyProxy(passing, upstream: Self.mirror, mode: sending(mode)) { proxy in
       let response = try await proxy.connect().send(HTTPRequest("POST", body: Self.long, isChunked: true))
       #expect(response.status == 200, "\(proxy.envoy.log)")
       #expect(response.text == Self.long)
@@ -138,7 +138,7 @@ struct WholeBodyTests {
 
   @Test("both directions are streams, headers answered before and after the body", arguments: [false, true])
   func streams(isChunked: Bool) async throws {
-    try await withProxy(Capitals(), upstream: Self.mirror, mode: sending(.fullDuplexStreamed)) { proxy in
+    try await withEnvoyProxy(Capitals(), upstream: Self.mirror, mode: sending(.fullDuplexStreamed)) { proxy in
       let connection = try await proxy.connect()
       for body in ["", "short", Self.long] {
         let response = try await connection.send(HTTPRequest("POST", body: body, isChunked: isChunked))

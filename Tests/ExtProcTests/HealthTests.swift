@@ -3,6 +3,7 @@ import ExtProcTesting
 import NIOCore
 import NIOPosix
 import SwiftProtobuf
+import Synchronization
 import Testing
 
 @testable import CalloutGRPC
@@ -20,6 +21,25 @@ struct HealthTests {
           #expect(response.body.readableBytes == 0)
         }
       }
+    }
+  }
+
+  @Test("pages are shown at their paths, made anew for each request, and health at all others")
+  func pages() async throws {
+    let asked = Mutex(0)
+    var configuration = ServerConfiguration.loopback
+    configuration.healthPages["/page"] = {
+      .init(contentType: "text/plain", body: Array("request \(asked.withLock { $0 += 1; return $0 })".utf8))
+    }
+    try await withRunningServer(CalloutServer(), configuration: configuration) { server in
+      let probe = try await HTTPConnection.connect(to: server.addresses.healthCheck!)
+      #expect(try await probe.get("/page").text == "request 1")
+      let page = try await probe.get("/page?a=b")
+      #expect(page.text == "request 2" && page.fields["content-type"] == "text/plain")
+      let head = try await probe.send(HTTPRequest("HEAD", "/page"))
+      #expect(head.text == "" && head.fields["content-length"] == "9")
+      #expect(try await probe.send(HTTPRequest("POST", "/page")).status == 405)
+      #expect(try await probe.get("/page/").text == "")
     }
   }
 

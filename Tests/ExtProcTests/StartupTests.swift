@@ -10,7 +10,7 @@ struct StartupTests {
   private func expectRefusal(
     _ words: [String], _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    let process = try ExampleProcess.start(arguments)
+    let process = try ExampleProcess.start("AddHeader", arguments)
     let status = await process.exitStatus
     let lines = process.output.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(status == 2, "\(process.output)", sourceLocation: sourceLocation)
@@ -103,7 +103,7 @@ struct StartupTests {
 
   @Test("but help is no failure")
   func help() async throws {
-    let process = try ExampleProcess.start(["--help"])
+    let process = try ExampleProcess.start("AddHeader", ["--help"])
     #expect(await process.exitStatus == 0)
     #expect(process.output.contains("--secure-address"))
   }

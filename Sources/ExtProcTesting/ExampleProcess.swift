@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+package import CalloutServing
+internal import Foundation
+
+/// An example as the program that it is, built beside the tests.
+package struct ExampleProcess {
+  package let process: ChildProcess
+  package let plaintext: ListenAddress
+  package let health: ListenAddress
+
+  package static func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
+    let directory = Bundle.main.executableURL!.deletingLastPathComponent()
+    return try ChildProcess(directory.appending(path: name).path, arguments)
+  }
+
+  /// Starts it on loopback ports, plaintext only, and waits until it serves.
+  package static func serve(_ name: String, _ arguments: String...) async throws -> ExampleProcess {
+    let loopback = [
+      "--disable-tls", "--plaintext-address", "127.0.0.1:0", "--health-check-address", "127.0.0.1:0",
+    ]
+    return try await serving(try start(name, loopback + arguments))
+  }
+
+  /// Waits until it serves.
+  package static func serving(_ process: ChildProcess) async throws -> ExampleProcess {
+    try await process.waitForOutput { output in
+      guard let plaintext = address("plaintext", in: output), let health = address("health", in: output) else {
+        return nil
+      }
+      return ExampleProcess(process: process, plaintext: plaintext, health: health)
+    }
+  }
+
+  private static func address(_ name: String, in output: String) -> ListenAddress? {
+    guard let match = try? Regex("\(name)=([0-9.]+:[0-9]+) ").firstMatch(in: output) else { return nil }
+    return match[1].substring.flatMap { ListenAddress(String($0)) }
+  }
+}
