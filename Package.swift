@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
+    .library(name: "CalloutJWT", targets: ["CalloutJWT"]),
     .executable(name: "AddBody", targets: ["AddBody"]),
     .executable(name: "AddCustomResponse", targets: ["AddCustomResponse"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
@@ -47,6 +48,7 @@ let package = Package(
     .executable(name: "BodyLogger", targets: ["BodyLogger"]),
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
+    .executable(name: "JWTAuth", targets: ["JWTAuth"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
     .executable(name: "NormalizeHeader", targets: ["NormalizeHeader"]),
     .executable(name: "ObservabilityServer", targets: ["ObservabilityServer"]),
@@ -74,6 +76,9 @@ let package = Package(
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CJWT", pkgConfig: "libjwt",
+      providers: [.apt(["libjwt-dev"]), .brew(["libjwt"])]),
 
     // Layers, from the wire up.
     .target(
@@ -111,6 +116,7 @@ let package = Package(
 
     // What callouts use beside the server.
     .target(name: "CalloutJSON", swiftSettings: strict),
+    .target(name: "CalloutJWT", dependencies: ["CJWT", "COpenSSL", "CalloutJSON", logging], swiftSettings: strict),
 
     // Loads a server, as Envoy would.
     .executableTarget(
@@ -129,6 +135,7 @@ let package = Package(
     example("BodyLogger", [nioCore]),
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
+    example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
     example("MetadataServer"),
     example("NormalizeHeader"),
     example("ObservabilityServer", ["CalloutJSON", arguments, logging]),
@@ -148,6 +155,12 @@ let package = Package(
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(name: "CalloutJSONTests", dependencies: ["CalloutJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "CalloutJWTTests",
+      dependencies: [
+        "CalloutJSON", "CalloutJWT", "Callouts", "COpenSSL", "EnvoyAPI", "ExtProcTesting", "JWTAuth", protobuf, logging,
+      ],
+      swiftSettings: strictExample),
     .testTarget(
       name: "InteropTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, logging],

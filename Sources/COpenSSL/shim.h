@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenSSL, and functions for the macros that Swift cannot import.
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -23,6 +27,7 @@ static inline void callout_ssl_ctx_set_options(SSL_CTX *context) {
 static inline long callout_ssl_set_server_name(SSL *ssl, const char *name) {
   return SSL_set_tlsext_host_name(ssl, name);
 }
+static const int callout_public_key_selection = EVP_PKEY_PUBLIC_KEY;
 static inline EVP_PKEY *callout_generate_p256(void) { return EVP_EC_gen("P-256"); }
 static inline long callout_bio_memory(BIO *bio, char **bytes) { return BIO_get_mem_data(bio, bytes); }
 static inline long callout_ssl_ctx_add_chain_certificate(SSL_CTX *context, X509 *certificate) {

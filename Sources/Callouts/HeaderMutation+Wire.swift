@@ -81,7 +81,7 @@ extension HeaderMutation {
   }
 
   /// Anything but control characters, of which a tab is allowed (RFC 9110 §5.5).
-  private static func isFieldByte(_ byte: UInt8) -> Bool { (byte >= 0x20 && byte != 0x7f) || byte == 0x09 }
+  static func isFieldByte(_ byte: UInt8) -> Bool { (byte >= 0x20 && byte != 0x7f) || byte == 0x09 }
 }
 
 extension HeaderMutation {

@@ -56,6 +56,11 @@ public struct HeaderMutation: Sendable, Hashable {
 
   public var isEmpty: Bool { serialized.isEmpty }
 
+  /// Whether a header may have this name and this value; a reply that sets another is refused (RFC 9110 §5).
+  public static func isLegal(_ name: String, _ value: String) -> Bool {
+    isToken(name) && value.utf8.allSatisfy(isFieldByte)
+  }
+
   /// Makes room for headers of a usual length at once.
   private mutating func reserveCapacity(for headers: Int) {
     if headers > 0 { serialized.reserveCapacity(headers * 48) }

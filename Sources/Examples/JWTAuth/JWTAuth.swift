@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Lets only requests with a valid JSON Web Token pass, and tells the upstream its claims in headers decoded-<claim>.
+//
+// Envoy processing mode: request_header_mode: SEND, response_header_mode: SKIP.
+
+import CalloutJSON
+import CalloutJWT
+import ExtProc
+import Foundation
+
+final class JWTAuth: CalloutServer, @unchecked Sendable {
+  private let verifier: JWTVerifier
+  private let keys: JWTKeyFile?
+  private let deniesWithStatus: Bool
+
+  /// - Parameters:
+  ///   - keys: nil refuses every token.
+  ///   - deniesWithStatus: denies with a gRPC status, which Envoy makes a 500 of.
+  init(_ verifier: JWTVerifier, keys: JWTKeyFile?, deniesWithStatus: Bool = false) {
+    self.verifier = verifier
+    self.keys = keys
+    self.deniesWithStatus = deniesWithStatus
+  }
+
+  required convenience init() { self.init(JWTVerifier(), keys: nil) }
+
+  override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    guard let token = bearerToken(of: headers) else { throw denial("No Authorization token found.") }
+    do {
+      let claims = try verifier.verify(token, with: keys?.keys ?? [], at: Int(Date().timeIntervalSince1970))
+      return .mutate(decodedHeaders(of: claims, replacing: headers), clearRouteCache: true)
+    } catch {
+      context.logger.debug("token refused", metadata: ["reason": "\(error)"])
+      throw denial("Authorization token is invalid.", challenge: #"Bearer error="invalid_token""#)
+    }
+  }
+
+  /// Source: RFC 6750 §2.1.
+  private func bearerToken(of headers: HTTPHeaders) -> String? {
+    let parts = headers["authorization"]?.split(separator: " ") ?? []
+    return parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : nil
+  }
+
+  private func denial(_ text: String, challenge: String = "Bearer") -> Denial {
+    deniesWithStatus ? .grpcStatus(text) : Denial(.unauthorized(challenge: challenge, text))
+  }
+
+  /// Claims that no header could have are left out, and so is what the client claims by itself.
+  private func decodedHeaders(of claims: JSONObject, replacing headers: HTTPHeaders) -> HeaderMutation {
+    var mutation = HeaderMutation()
+    for header in headers where header.name.hasPrefix("decoded-") { mutation.remove(header.name) }
+    for (name, value) in claims where HeaderMutation.isLegal("decoded-\(name)", value.pythonText) {
+      mutation.set("decoded-\(name)", value.pythonText)
+    }
+    return mutation
+  }
+}
