@@ -41,6 +41,7 @@ need_swift() {
 is_there() {
   case $1 in
   curl) command -v curl >/dev/null ;;
+  libjwt-dev) pkg-config --exists libjwt 2>/dev/null ;;
   libnghttp2-dev) pkg-config --exists libnghttp2 2>/dev/null ;;
   libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
   nghttp2-client) command -v h2load >/dev/null ;;
