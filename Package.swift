@@ -49,6 +49,7 @@ let package = Package(
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
     .executable(name: "JWTAuth", targets: ["JWTAuth"]),
+    .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
     .executable(name: "NormalizeHeader", targets: ["NormalizeHeader"]),
     .executable(name: "ObservabilityServer", targets: ["ObservabilityServer"]),
@@ -136,6 +137,7 @@ let package = Package(
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
     example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
+    example("LLMGateway", ["CalloutJSON", "EnvoyAPI", nioCore, logging, arguments]),
     example("MetadataServer"),
     example("NormalizeHeader"),
     example("ObservabilityServer", ["CalloutJSON", arguments, logging]),
@@ -189,8 +191,8 @@ let package = Package(
       name: "ExamplesTests",
       dependencies: [
         "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BodyLogger", "DynamicForwarding", "ExtProcClient",
-        "MetadataServer", "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie", "UpdateHeader",
-        "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf, logging,
+        "LLMGateway", "MetadataServer", "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie",
+        "UpdateHeader", "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, nioLocks, protobuf, logging,
       ],
       swiftSettings: strictExample),
     .testTarget(

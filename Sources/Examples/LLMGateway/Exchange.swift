@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ExtProc
+
+// What is known of one exchange, from the phase on that tells it.
+
+/// What the request asks for, or nil where it is none of ours.
+enum RequestedEndpoint: CalloutContextKey {
+  static let defaultValue: Endpoint? = nil
+}
+
+/// How the provider was asked; nil where no provider was.
+struct ExpectedAnswer: CalloutContextKey {
+  static let defaultValue: ExpectedAnswer? = nil
+
+  var isStream: Bool
+  /// Nil where the provider answers as OpenAI does.
+  var dialect: (any Dialect)?
+}
+
+/// What becomes of the response's body.
+enum Answer: CalloutContextKey {
+  static let defaultValue = Answer.passing
+
+  case passing
+  case whole(WholeAnswer)
+  case events(AnswerEvents)
+
+  mutating func receive(_ piece: HTTPBody) -> BodyReply {
+    switch self {
+    case .passing: return .continue
+    case .whole(var whole):
+      self = .passing
+      defer { self = .whole(whole) }
+      return whole.receive(piece).map { .replace($0) } ?? .continue
+    case .events(var events):
+      self = .passing
+      defer { self = .events(events) }
+      return .replace(events.receive(piece))
+    }
+  }
+}
