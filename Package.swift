@@ -208,7 +208,10 @@ let package = Package(
 if Context.environment["CALLOUTS_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "Fuzz", dependencies: ["Callouts", "CalloutGRPC", "CalloutTransport", "EnvoyAPI", nioCore, protobuf],
+      name: "Fuzz",
+      dependencies: [
+        "Callouts", "CalloutGRPC", "CalloutJSON", "CalloutJWT", "CalloutTransport", "EnvoyAPI", nioCore, protobuf,
+      ],
       path: "Fuzz",
       swiftSettings: strict))
 }

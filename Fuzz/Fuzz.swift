@@ -27,11 +27,14 @@ private func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let input = UnsafeBufferPointer(start: start, count: count)
   guard let choice = input.first else { return 0 }
   let bytes = ByteBuffer(bytes: input.dropFirst())
-  switch choice % 5 {
+  switch choice % 8 {
   case 0: readRequest(bytes)
   case 1: answerRequests(bytes)
   case 2: cutMessages(bytes)
   case 3: readFields(bytes)
+  case 4: readJSON(bytes)
+  case 5: verifyToken(bytes)
+  case 6: readEvents(bytes)
   default: receiveFrames(bytes)
   }
   return 0

@@ -2,10 +2,16 @@
 internal import CJWT
 public import CalloutJSON
 
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
 /// Verifies JSON Web Tokens: the signature with libjwt, then the claims that say when and for whom a token is.
 ///
 ///     let verifier = JWTVerifier(audience: "api")
-///     let claims = try verifier.verify(token, with: [try .publicKey(pem: pem)], at: Int(Date().timeIntervalSince1970))
+///     let claims = try verifier.verify(token, with: [try .publicKey(pem: pem)])
 ///
 /// libjwt refuses tokens with numbers that fit neither 64 bits nor a double. Source: RFC 7519, RFC 7515. Safe to use from any thread; a verification takes about a tenth of a millisecond.
 public struct JWTVerifier: Sendable {
@@ -26,10 +32,10 @@ public struct JWTVerifier: Sendable {
   ///
   /// - Parameters:
   ///   - keys: those that may have signed it.
-  ///   - now: seconds since 1970.
+  ///   - now: seconds since 1970; by default the system's clock.
   /// - Throws: `JWTError` where the token is malformed, no key is for it, its signature is not the key's, or a claim is
   ///   not what it must be: `exp` passed, `nbf` or `iat` to come, `aud` or `iss` another, `sub` no string.
-  public func verify(_ token: String, with keys: [JWTKey], at now: Int) throws(JWTError) -> JSONObject {
+  public func verify(_ token: String, with keys: [JWTKey], at now: Int = Self.now) throws(JWTError) -> JSONObject {
     let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else { throw .malformed("it has \(parts.count) parts, not 3") }
     let header = try Self.object(parts[0], "header")
@@ -40,6 +46,9 @@ public struct JWTVerifier: Sendable {
     try check(claims, at: now)
     return claims
   }
+
+  /// Seconds since 1970 by the system's clock.
+  public static var now: Int { Int(Date().timeIntervalSince1970) }
 
   private static func object(_ part: Substring.UTF8View, _ name: String) throws(JWTError) -> JSONObject {
     guard let bytes = Base64URL.decode(part) else { throw .malformed("the \(name) is no base64url") }

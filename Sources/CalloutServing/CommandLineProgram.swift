@@ -10,7 +10,7 @@ package import Logging
 
 /// A server as a program: command line in, exit code out.
 package struct CommandLineProgram<Arguments: ParsableArguments> {
-  private let name = CommandLine.arguments[0].split(separator: "/").last.map(String.init) ?? "server"
+  private let name = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "server"
   private let options: KeyPath<Arguments, ServerOptions>
 
   /// - Parameter options: where among the arguments those of the server are.

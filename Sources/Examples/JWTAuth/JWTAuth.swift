@@ -7,7 +7,6 @@
 import CalloutJSON
 import CalloutJWT
 import ExtProc
-import Foundation
 
 final class JWTAuth: CalloutServer, @unchecked Sendable {
   private let verifier: JWTVerifier
@@ -28,7 +27,7 @@ final class JWTAuth: CalloutServer, @unchecked Sendable {
   override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
     guard let token = bearerToken(of: headers) else { throw denial("No Authorization token found.") }
     do {
-      let claims = try verifier.verify(token, with: keys?.keys ?? [], at: Int(Date().timeIntervalSince1970))
+      let claims = try verifier.verify(token, with: keys?.keys ?? [])
       return .mutate(decodedHeaders(of: claims, replacing: headers), clearRouteCache: true)
     } catch {
       context.logger.debug("token refused", metadata: ["reason": "\(error)"])
