@@ -22,7 +22,7 @@ extension JSONValue {
   }
 
   private static func quoted(_ text: String) -> String {
-    let quote: Unicode.Scalar = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+    let quote: Unicode.Scalar = text.unicodeScalars.contains("'") && !text.unicodeScalars.contains("\"") ? "\"" : "'"
     let escaped = text.unicodeScalars.map { scalar -> String in
       switch scalar {
       case "\n": "\\n"
