@@ -21,6 +21,7 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// An example: most need only ExtProc, but each names Callouts too so that a change there rebuilds it.
@@ -41,11 +42,14 @@ let package = Package(
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
     .library(name: "CalloutJWT", targets: ["CalloutJWT"]),
+    .library(name: "GoogleCredentials", targets: ["GoogleCredentials"]),
+    .library(name: "CloudLogging", targets: ["CloudLogging"]),
     .executable(name: "AddBody", targets: ["AddBody"]),
     .executable(name: "AddCustomResponse", targets: ["AddCustomResponse"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
     .executable(name: "Basic", targets: ["Basic"]),
     .executable(name: "BodyLogger", targets: ["BodyLogger"]),
+    .executable(name: "CloudLog", targets: ["CloudLog"]),
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
     .executable(name: "JWTAuth", targets: ["JWTAuth"]),
@@ -65,6 +69,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     // C libraries, from the system.
@@ -118,6 +123,11 @@ let package = Package(
     // What callouts use beside the server.
     .target(name: "CalloutJSON", swiftSettings: strict),
     .target(name: "CalloutJWT", dependencies: ["CJWT", "COpenSSL", "CalloutJSON", logging], swiftSettings: strict),
+    .target(name: "GoogleCredentials", dependencies: ["CalloutJSON", httpClient, nioCore, nioHTTP1], swiftSettings: strict),
+    .target(
+      name: "CloudLogging",
+      dependencies: ["CalloutJSON", "GoogleCredentials", httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging],
+      swiftSettings: strict),
 
     // Loads a server, as Envoy would.
     .executableTarget(
@@ -134,6 +144,7 @@ let package = Package(
     example("AddHeader"),
     example("Basic"),
     example("BodyLogger", [nioCore]),
+    example("CloudLog", ["CloudLogging", "GoogleCredentials", logging, arguments]),
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
     example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
@@ -155,6 +166,13 @@ let package = Package(
     .testTarget(
       name: "CalloutGRPCTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CloudLoggingTests",
+      dependencies: [
+        "CloudLogging", "GoogleCredentials", "CalloutJSON", "CloudLog", "ExtProc", "ExtProcTesting", httpClient,
+        nioCore, nioLocks, logging,
+      ],
       swiftSettings: strict),
     .testTarget(name: "CalloutJSONTests", dependencies: ["CalloutJSON"], swiftSettings: strict),
     .testTarget(

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AsyncHTTPClient
+
+#if canImport(FoundationEssentials)
+  public import FoundationEssentials
+#else
+  public import Foundation
+#endif
+
+/// Who this program is to Google's APIs: an access token, and the project it runs in.
+///
+///     let credentials = GoogleCredentials()
+///     let token = try await credentials.accessToken()
+///
+/// The token is that of the environment variable GOOGLE_ACCESS_TOKEN where it is set, else the one that the metadata
+/// server has for the machine's service account. GCE_METADATA_HOST tells where another metadata server is, as it does
+/// to Google's own libraries.
+public actor GoogleCredentials {
+  private let fixedToken: String?
+  private let metadata: MetadataServer
+  private let now: @Sendable () -> ContinuousClock.Instant
+  private var token: AccessToken?
+  private var fetch: Task<AccessToken, any Error>?
+
+  /// Makes credentials, without asking for any yet.
+  ///
+  /// - Parameter environment: where the variables are looked up.
+  public init(
+    environment: [String: String] = ProcessInfo.processInfo.environment, client: HTTPClient = .shared
+  ) {
+    self.init(environment: environment, client: client) { .now }
+  }
+
+  package init(
+    environment: [String: String], client: HTTPClient, now: @escaping @Sendable () -> ContinuousClock.Instant
+  ) {
+    fixedToken = environment["GOOGLE_ACCESS_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
+    metadata = MetadataServer(host: environment["GCE_METADATA_HOST"], client: client)
+    self.now = now
+  }
+
+  /// The access token, for a header `authorization: Bearer …`; it is good for some minutes more.
+  ///
+  /// Waits where one has to be fetched, once for all who wait. Throws a `GoogleCredentialsError` where none is to be
+  /// had, or a `CancellationError` in a task that is cancelled.
+  public func accessToken() async throws -> String {
+    if let fixedToken { return fixedToken }
+    while true {
+      if let token, token.expiry - Self.margin > now() { return token.value }
+      let fetch = fetch ?? startFetch()
+      do {
+        return try await withTaskCancellationHandler {
+          try await fetch.value.value
+        } onCancel: {
+          fetch.cancel()
+        }
+      } catch is CancellationError where !Task.isCancelled {
+        // Another who waited was cancelled, and the fetch with it.
+        continue
+      }
+    }
+  }
+
+  /// The id of the project that the machine belongs to; throws as `accessToken` does.
+  public func projectID() async throws -> String { try await metadata.get("project/project-id", for: "project id") }
+
+  private func startFetch() -> Task<AccessToken, any Error> {
+    let fetch = Task {
+      defer { self.fetch = nil }
+      let token = try await metadata.accessToken(now: now)
+      self.token = token
+      return token
+    }
+    self.fetch = fetch
+    return fetch
+  }
+
+  /// The metadata server itself keeps a token until the last four minutes of its life, so asking earlier is in vain.
+  private static let margin = Duration.seconds(225)
+}
+
+/// Why there is no token, or no project id, in one line.
+public struct GoogleCredentialsError: Error, Sendable, CustomStringConvertible {
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}
