@@ -107,7 +107,8 @@ let package = Package(
     .target(
       name: "ExtProc",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioLocks, logging,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, nioLocks,
+        protobuf, logging,
         metrics,
         coreMetrics,
       ],
@@ -123,7 +124,8 @@ let package = Package(
     // What callouts use beside the server.
     .target(name: "CalloutJSON", swiftSettings: strict),
     .target(name: "CalloutJWT", dependencies: ["CJWT", "COpenSSL", "CalloutJSON", logging], swiftSettings: strict),
-    .target(name: "GoogleCredentials", dependencies: ["CalloutJSON", httpClient, nioCore, nioHTTP1], swiftSettings: strict),
+    .target(
+      name: "GoogleCredentials", dependencies: ["CalloutJSON", httpClient, nioCore, nioHTTP1], swiftSettings: strict),
     .target(
       name: "CloudLogging",
       dependencies: ["CalloutJSON", "GoogleCredentials", httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging],
@@ -171,7 +173,7 @@ let package = Package(
       name: "CloudLoggingTests",
       dependencies: [
         "CloudLogging", "GoogleCredentials", "CalloutJSON", "CloudLog", "ExtProc", "ExtProcTesting", httpClient,
-        nioCore, nioLocks, logging,
+        nioCore, nioPosix, nioLocks, protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(name: "CalloutJSONTests", dependencies: ["CalloutJSON"], swiftSettings: strict),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CalloutJSON
+package import CalloutJSON
 internal import Logging
 
 #if canImport(FoundationEssentials)
@@ -72,7 +72,7 @@ package struct CloudLogEntry: Sendable {
   /// The entry as logging agents read it from a line.
   ///
   /// Source: https://cloud.google.com/logging/docs/structured-logging#special-payload-fields.
-  var agentJSON: JSONValue {
+  package var agentJSON: JSONValue {
     var entry = JSONObject()
     entry["severity"] = .string(severity)
     entry["time"] = .string(time)
@@ -82,7 +82,7 @@ package struct CloudLogEntry: Sendable {
   }
 
   /// The entry as the API takes it.
-  var apiJSON: JSONValue {
+  package var apiJSON: JSONValue {
     var entry = attributes
     entry["severity"] = .string(severity)
     entry["timestamp"] = .string(time)

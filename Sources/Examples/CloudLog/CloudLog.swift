@@ -15,7 +15,8 @@ import Logging
 final class CloudLog: CalloutServer, @unchecked Sendable {
   override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
     context[RequestLine.self] = (headers.method ?? "", headers.path ?? "")
-    try decide(headers.contains("header-check"), orDeny: "\"header-check\" not found within the request headers", context)
+    try decide(
+      headers.contains("header-check"), orDeny: "\"header-check\" not found within the request headers", context)
     return .mutate(set: ["header-request": "request"], clearRouteCache: true)
   }
 
@@ -29,12 +30,14 @@ final class CloudLog: CalloutServer, @unchecked Sendable {
 
   private func decide(_ isAllowed: Bool, orDeny reason: String, _ context: CalloutContext) throws {
     let (method, path) = context[RequestLine.self]
-    var metadata: Logger.Metadata = ["method": "\(method)", "path": "\(path)"]
     var httpRequest: Logger.Metadata = ["requestMethod": "\(method)", "requestUrl": "\(path)"]
     if !isAllowed { httpRequest["status"] = "403" }
-    metadata["httpRequest"] = .dictionary(httpRequest)
-    metadata["decision"] = isAllowed ? "allowed" : "denied"
-    context.logger.log(level: isAllowed ? .info : .warning, isAllowed ? "allowed" : "\(reason)", metadata: metadata)
+    context.logger.log(
+      level: isAllowed ? .info : .warning, isAllowed ? "allowed" : "\(reason)",
+      metadata: [
+        "method": "\(method)", "path": "\(path)", "decision": isAllowed ? "allowed" : "denied",
+        "httpRequest": .dictionary(httpRequest),
+      ])
     guard isAllowed else { throw Denial(reason) }
   }
 }
