@@ -42,7 +42,7 @@ struct CloudLoggingAPITests {
     }
     #expect(api.entries.compactMap(\.message) == (0..<10).map { "\($0)" })
     #expect(Set(api.all.flatMap(\.entries).map { $0["insertId"] }).count == 10)
-    #expect(api.all[..<4].allSatisfy { $0.body == api.all[0].body })
+    #expect(api.all.prefix(4).allSatisfy { $0.body == api.all.first?.body })
     let ranges: [ClosedRange<Duration>] = [.seconds(0.5) ... .seconds(1), .seconds(1) ... .seconds(2)]
     for (wait, range) in zip(waits.withLockedValue { $0 }, ranges + [ranges[1]]) { #expect(range.contains(wait)) }
     #expect(waits.withLockedValue { $0.count } == 3)

@@ -8,26 +8,47 @@ import Testing
 
 @Suite("Logging to standard output", .timeLimit(.minutes(1)))
 struct LineOutputTests {
-  @Test("writes one JSON object a line, whole, from all threads and exporters")
-  func lines() async throws {
+  /// What is written to a pipe, by lines.
+  private func lines(_ body: (LineOutput) async throws -> Void) async throws -> [Substring] {
     let pipe = Pipe()
-    let reader = Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }
-    let output = LineOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor)
-    let exporters = (0..<2).map { _ in
-      CloudLogExporter(to: output, limits: .test(), diagnostics: LogRecorder().logger)
+    // Reading blocks, so a thread of its own does it.
+    let (all, reader) = AsyncStream.makeStream(of: Data.self)
+    Thread.detachNewThread {
+      reader.yield((try? pipe.fileHandleForReading.readToEnd()) ?? Data())
+      reader.finish()
     }
-    // Longer than a pipe holds, and than it takes at once.
-    let text = String(repeating: "x", count: 10_000)
-    await withTaskGroup(of: Void.self) { tasks in
-      for task in 0..<8 {
-        tasks.addTask { for _ in 0..<25 { exporters[task % 2].logger.info("\(text)") } }
+    try await body(LineOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor))
+    try pipe.fileHandleForWriting.close()
+    let data = await all.first { _ in true } ?? Data()
+    return String(decoding: data, as: UTF8.self).split(separator: "\n")
+  }
+
+  @Test("writes one JSON object a line, of all that threads log")
+  func jsonLines() async throws {
+    let lines = try await lines { output in
+      let exporter = CloudLogExporter(to: output, limits: .test(), diagnostics: LogRecorder().logger)
+      await withTaskGroup(of: Void.self) { tasks in
+        for task in 0..<8 { tasks.addTask { for number in 0..<50 { exporter.logger.info("\(task * 50 + number)\n") } } }
+      }
+      await exporter.finish()
+    }
+    let messages = try lines.map { try JSONValue(parsing: String($0))["message"]?.string }
+    #expect(messages.count == 400)
+    #expect(Set(messages) == Set((0..<400).map { "\($0)\n" }))
+  }
+
+  @Test("does not mix the lines of several exporters, which are longer than a pipe takes at once")
+  func mixing() async throws {
+    let lines = try await lines { output in
+      await withTaskGroup(of: Void.self) { tasks in
+        for letter in "abcd".utf8 {
+          let line = [UInt8](repeating: letter, count: 10_000) + [UInt8(ascii: "\n")]
+          tasks.addTask { _ = await output.send([[UInt8]](repeating: line, count: 100)) }
+        }
       }
     }
-    for exporter in exporters { await exporter.finish() }
-    try pipe.fileHandleForWriting.close()
-    let lines = String(decoding: try await reader.value, as: UTF8.self).split(separator: "\n")
-    #expect(lines.count == 200)
-    for line in lines { #expect(try JSONValue(parsing: String(line))["message"]?.string == text) }
+    #expect(lines.count == 400)
+    #expect(lines.allSatisfy { Set($0.utf8).count == 1 && $0.utf8.count == 10_000 })
   }
 
   @Test("finishes in time where nobody reads")
@@ -39,6 +60,8 @@ struct LineOutputTests {
     exporter.logger.info("\(String(repeating: "x", count: 200_000))")
     await exporter.finish(within: .milliseconds(20))
     #expect(log.entries.map(\.metadata["count"]) == ["1"])
+    #expect("\(log.entries[0].metadata["reason"]!)".hasSuffix("nobody reads what is written"))
+    try pipe.fileHandleForWriting.close()
   }
 
   @Test("says that entries are lost where it is not open")

@@ -38,8 +38,8 @@ struct ProgramTests {
     #expect(await process.exitStatus == 0)
     let entries = try process.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
     let messages = entries.map { $0["message"]?.string }
-    #expect(
-      messages == ["serving", "\"header-check\" not found within the request headers", "draining", "stopped"])
+    #expect(messages.prefix(2) == ["serving", "\"header-check\" not found within the request headers"])
+    #expect(messages.last == "stopped")
     #expect(entries[1]["httpRequest"] == ["requestMethod": "GET", "requestUrl": "/", "status": 403])
   }
 
@@ -62,8 +62,9 @@ struct ProgramTests {
       #expect(await process.exitStatus == 0)
       #expect(process.output == "")
     }
-    #expect(api.entries.compactMap(\.message).last == "stopped")
-    #expect(api.entries.count == 4)
+    let messages = api.entries.map(\.message)
+    #expect(messages.prefix(2) == ["serving", "\"header-check\" not found within the request headers"])
+    #expect(messages.last == "stopped")
     #expect(api.all.allSatisfy { $0.request.fields["authorization"] == "Bearer t" })
     #expect(api.all.allSatisfy { $0.body["logName"] == "projects/home/logs/callouts" })
   }
