@@ -100,7 +100,7 @@ struct CloudLoggingAPITests {
       let api = try CloudLoggingAPI.test("http://\(server.address)")
       let exporter = CloudLogExporter(to: api, limits: .test(), diagnostics: log.logger)
       exporter.logger.info("hello")
-      await server.awaitConnection()
+      await server.awaitRequest()
       await exporter.finish(within: .milliseconds(20))
       #expect(log.entries.map(\.metadata["count"]) == ["1"])
       #expect("\(log.entries[0].metadata["reason"]!)".hasSuffix("no answer in time"))

@@ -111,11 +111,11 @@ struct CredentialsTests {
     try await withSilentServer { server in
       let credentials = GoogleCredentials(environment: ["GCE_METADATA_HOST": server.address])
       let first = Task { try await credentials.accessToken() }
-      await server.awaitConnection()
+      await server.awaitRequest()
       let second = Task { try await credentials.accessToken() }
       first.cancel()
       await #expect(throws: CancellationError.self) { try await first.value }
-      await server.awaitConnection()
+      await server.awaitRequest()
       second.cancel()
       await #expect(throws: CancellationError.self) { try await second.value }
     }
