@@ -32,7 +32,8 @@ package struct ExampleProcess {
   }
 
   private static func address(_ name: String, in output: String) -> ListenAddress? {
-    guard let match = try? Regex("\(name)=([0-9.]+:[0-9]+) ").firstMatch(in: output) else { return nil }
+    // As a line of text, or as JSON.
+    guard let match = try? Regex("\(name)(?:=|\":\")([0-9.]+:[0-9]+)[ \"]").firstMatch(in: output) else { return nil }
     return match[1].substring.flatMap { ListenAddress(String($0)) }
   }
 }

@@ -8,17 +8,21 @@ import Testing
 
 @Suite("Logging to standard output", .timeLimit(.minutes(1)))
 struct LineOutputTests {
-  /// What is written to a pipe, by lines.
+  /// What is written to a pipe, by lines. The last one says that it is: a program that another test starts meanwhile may
+  /// hold the pipe open.
   private func lines(_ body: (LineOutput) async throws -> Void) async throws -> [Substring] {
     let pipe = Pipe()
+    let last = Data("LAST\n".utf8)
     // Reading blocks, so a thread of its own does it.
     let (all, reader) = AsyncStream.makeStream(of: Data.self)
     Thread.detachNewThread {
-      reader.yield((try? pipe.fileHandleForReading.readToEnd()) ?? Data())
-      reader.finish()
+      var data = Data()
+      while data.suffix(last.count) != last { data += pipe.fileHandleForReading.availableData }
+      reader.yield(data.dropLast(last.count))
     }
-    try await body(LineOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor))
-    try pipe.fileHandleForWriting.close()
+    let output = LineOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+    try await body(output)
+    _ = await output.send([Array(last)])
     let data = await all.first { _ in true } ?? Data()
     return String(decoding: data, as: UTF8.self).split(separator: "\n")
   }
