@@ -150,7 +150,7 @@ let package = Package(
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
     example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
-    example("LLMGateway", ["CalloutJSON", "EnvoyAPI", nioCore, logging, arguments]),
+    example("LLMGateway", ["CalloutJSON", "EnvoyAPI", "GoogleCredentials", nioCore, logging, arguments]),
     example("MetadataServer"),
     example("NormalizeHeader"),
     example("ObservabilityServer", ["CalloutJSON", arguments, logging]),

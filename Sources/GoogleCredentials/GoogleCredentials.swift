@@ -34,7 +34,8 @@ public actor GoogleCredentials {
   package init(
     environment: [String: String], client: HTTPClient, now: @escaping @Sendable () -> ContinuousClock.Instant
   ) {
-    fixedToken = environment["GOOGLE_ACCESS_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
+    // What comes from a file often ends in a line break, which no header may have.
+    fixedToken = environment["GOOGLE_ACCESS_TOKEN"]?.split(whereSeparator: \.isWhitespace).first.map(String.init)
     metadata = MetadataServer(host: environment["GCE_METADATA_HOST"], client: client)
     self.now = now
   }

@@ -2,7 +2,8 @@
 
 // Takes requests in OpenAI's form and has the provider answer them that the model's name begins with, such as
 // `anthropic/claude-sonnet-4-5`; answers go back in OpenAI's form, whole or as a stream of events. The credentials for
-// the providers are in the environment: `<PROVIDER>_API_KEY`, and GOOGLE_ACCESS_TOKEN for Vertex AI.
+// the providers are in the environment: `<PROVIDER>_API_KEY`, and for Vertex AI GOOGLE_ACCESS_TOKEN, or else the machine's
+// service account.
 //
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SEND, both body modes NONE, which is what
 // other requests then have; with allow_mode_override: true, for the bodies of these are asked for by a mode override:

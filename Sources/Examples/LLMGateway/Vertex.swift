@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CalloutJSON
+import GoogleCredentials
 
 /// Google's models on Vertex AI. Source: Vertex AI's API, `projects.locations.publishers.models`.
 struct Vertex: Provider {
@@ -15,18 +16,20 @@ struct Vertex: Provider {
   /// - Parameters:
   ///   - project: by default the one that the environment names.
   ///   - region: the same, or else us-central1.
-  ///   - token: by default the one that the environment has.
+  ///   - token: by default that of the environment, or of the machine's service account.
   init(
     project: String? = nil, region: String? = nil, environment: [String: String], token: TokenSource? = nil
   ) {
     self.project = project ?? environment.word("GCP_PROJECT_ID")
     self.region = region ?? environment.word("GCP_REGION") ?? "us-central1"
+    let credentials = GoogleCredentials(environment: environment)
     self.token =
       token ?? {
-        guard let token = environment.word("GOOGLE_ACCESS_TOKEN") else {
-          throw GatewayError.noCredentials("set GOOGLE_ACCESS_TOKEN")
+        do {
+          return try await credentials.accessToken()
+        } catch is GoogleCredentialsError {
+          throw GatewayError.noCredentials("set GOOGLE_ACCESS_TOKEN, or run the gateway on Google Cloud")
         }
-        return token
       }
   }
 

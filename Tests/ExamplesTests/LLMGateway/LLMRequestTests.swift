@@ -111,7 +111,9 @@ struct LLMRequestTests {
       ("anthropic/x", "set ANTHROPIC_API_KEY"), ("vertex_ai/x", "set GOOGLE_ACCESS_TOKEN"),
     ])
   func credentials(model: String, message: String) async throws {
-    let gateway = LLMGateway(Providers(environment: ["GCP_PROJECT_ID": "p", "OPENAI_API_KEY": " \n"]))
+    // Nobody can listen at port 0.
+    let environment = ["GCP_PROJECT_ID": "p", "GCE_METADATA_HOST": "127.0.0.1:0", "OPENAI_API_KEY": " \n"]
+    let gateway = LLMGateway(Providers(environment: environment))
     let error = try await CalloutHarness(gateway).post(Gateway.chat(model)).error
     #expect(error.status == 500 && error.message?.contains(message) == true, "\(error)")
     let bare = try await CalloutHarness(LLMGateway(Providers(environment: [:]))).post(Gateway.chat("vertex_ai/x")).error
