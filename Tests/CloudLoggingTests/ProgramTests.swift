@@ -32,9 +32,10 @@ struct ProgramTests {
   @Test("logs to standard output, to the last line")
   func standardOutput() async throws {
     let process = try start()
+    defer { process.send(signal: SIGKILL) }
     let line = try await process.waitForOutput { $0.contains("\n") ? $0 : nil }
     try await denyOne(at: address(try JSONValue(parsing: line)))
-    await process.end()
+    process.send(signal: SIGTERM)
     #expect(await process.exitStatus == 0)
     let entries = try process.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
     let messages = entries.map { $0["message"]?.string }
@@ -56,9 +57,10 @@ struct ProgramTests {
       let process = try start(
         "--log-to-api", "--endpoint", "http://\(upstream.address)",
         environment: ["GCE_METADATA_HOST": "\(upstream.address)"])
+      defer { process.send(signal: SIGKILL) }
       let first = await api.next()
       try await denyOne(at: address(first?.entries.first?["jsonPayload"]))
-      await process.end()
+      process.send(signal: SIGTERM)
       #expect(await process.exitStatus == 0)
       #expect(process.output == "")
     }
