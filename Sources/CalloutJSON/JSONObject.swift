@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The members of a JSON object, in order. A name that comes twice keeps its first place and its last value.
+///
+/// Names are the same where their bytes are, not where Unicode has them equivalent as `String` does (RFC 8259 §8.3).
 public struct JSONObject: Sendable {
   private var members: [(name: String, value: JSONValue)] = []
-  private var places: [String: Int] = [:]
+  private var places: [[UInt8]: Int] = [:]
 
   public init() {}
 
   /// A member's value, or nil where there is none; setting nil removes it.
   public subscript(name: String) -> JSONValue? {
-    get { places[name].map { members[$0].value } }
+    get { places[Array(name.utf8)].map { members[$0].value } }
     set {
-      switch (places[name], newValue) {
+      switch (places[Array(name.utf8)], newValue) {
       case (let place?, let value?): members[place].value = value
       case (let place?, nil): remove(at: place)
       case (nil, let value?):
-        places[name] = members.count
+        places[Array(name.utf8)] = members.count
         members.append((name, value))
       case (nil, nil): break
       }
@@ -23,8 +25,8 @@ public struct JSONObject: Sendable {
   }
 
   private mutating func remove(at place: Int) {
-    places[members.remove(at: place).name] = nil
-    for later in place..<members.count { places[members[later].name] = later }
+    places[Array(members.remove(at: place).name.utf8)] = nil
+    for later in place..<members.count { places[Array(members[later].name.utf8)] = later }
   }
 }
 
@@ -41,6 +43,6 @@ extension JSONObject: Hashable {
   }
 
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(Dictionary(members.map { ($0.name, $0.value) }) { $1 })
+    hasher.combine(places.mapValues { members[$0].value })
   }
 }

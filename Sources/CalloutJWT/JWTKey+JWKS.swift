@@ -2,11 +2,15 @@
 internal import CalloutJSON
 
 extension JWTKey {
-  /// The keys of a JSON Web Key Set (RFC 7517 §5): those of RSA, of P-256 and secrets that are for signatures.
+  /// The keys of a JSON Web Key Set that can be used: those of RSA, of P-256 and secrets that are for signatures.
   ///
-  /// Keys of other kinds are left out, for a set may have them. Throws `badKey`, naming the key, where one of the known
-  /// kinds is malformed, two have the same id, or none is left.
-  public static func keys(jwks: [UInt8]) throws(JWTError) -> [JWTKey] {
+  /// Others are left out, as RFC 7517 §5 has it, so that one bad key does not take the others with it. Throws `badKey`
+  /// where none is left.
+  ///
+  /// - Parameter onUnusable: is told of each key of a known kind that is malformed or too short.
+  public static func keys(
+    jwks: [UInt8], onUnusable: (JWTError) -> Void = { _ in }
+  ) throws(JWTError) -> [JWTKey] {
     let members: [JSONValue]
     do {
       guard let keys = try JSONValue(parsing: jwks)["keys"]?.array else { throw JWTError.badKey("no member keys") }
@@ -15,16 +19,17 @@ extension JWTKey {
       throw .badKey("no JSON Web Key Set: \(error)")
     }
     var keys: [JWTKey] = []
+    var firstProblem: JWTError?
     for (index, jwk) in members.enumerated() {
-      do {
+      do throws(JWTError) {
         if let key = try JWTKey(jwk: jwk) { keys.append(key) }
       } catch {
-        throw .badKey("key \(jwk["kid"]?.string ?? "number \(index + 1)") of the set: \(error)")
+        let problem = JWTError.badKey("key \(jwk["kid"]?.string ?? "number \(index + 1)") of the set: \(error)")
+        firstProblem = firstProblem ?? problem
+        onUnusable(problem)
       }
     }
-    guard !keys.isEmpty else { throw .badKey("the set has no key for RS256, ES256 or HS256") }
-    let ids = keys.compactMap(\.id)
-    guard Set(ids).count == ids.count else { throw .badKey("the set has two keys with the same kid") }
+    guard !keys.isEmpty else { throw firstProblem ?? .badKey("the set has no key for RS256, ES256 or HS256") }
     return keys
   }
 

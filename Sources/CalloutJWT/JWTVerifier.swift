@@ -68,7 +68,7 @@ public struct JWTVerifier: Sendable {
     let algorithm = header["alg"]?.string ?? "none"
     let keyID = header["kid"]?.string
     let candidates = keys.filter { key in
-      key.algorithm.rawValue == algorithm && (keyID == nil || key.id == nil || key.id == keyID)
+      key.algorithm.rawValue == algorithm && (keyID == nil || key.id == nil || key.id.map { .string($0) } == header["kid"])
     }
     guard !candidates.isEmpty else { throw .noKey(algorithm: algorithm, keyID: keyID) }
     guard candidates.contains(where: { isSigned(token, by: $0) }) else { throw .badSignature }
@@ -97,7 +97,7 @@ public struct JWTVerifier: Sendable {
       }
     }
     try checkAudience(claims["aud"])
-    if let issuer, claims["iss"]?.string != issuer { throw .badClaim(name: "iss", reason: "is not \(issuer)") }
+    if let issuer, claims["iss"] != .string(issuer) { throw .badClaim(name: "iss", reason: "is not \(issuer)") }
     for name in ["sub", "jti"] where claims[name] != nil && claims[name]?.string == nil {
       throw .badClaim(name: name, reason: "is no string")
     }

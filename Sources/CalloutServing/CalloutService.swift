@@ -124,6 +124,9 @@ public final class CalloutService: Service {
   private func bind(
     _ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: any EventLoopGroup
   ) async throws -> Listeners {
+    if configuration.combinedHealthCheck, let page = configuration.healthPages.keys.min() {
+      throw StartupError("--combined-health-check leaves no listener that could show \(page)")
+    }
     let source = tls.map { tls -> Listener.TLSSource in { @Sendable in tls.context } }
     var listeners = Listeners()
     do {

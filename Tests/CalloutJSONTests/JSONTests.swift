@@ -67,6 +67,14 @@ struct JSONTests {
     #expect(try JSONValue(parsing: #"{"a":1,"b":2,"a":3}"#).description == #"{"a":3,"b":2}"#)
   }
 
+  @Test("names and strings are the same where their bytes are")
+  func bytes() throws {
+    let value = try JSONValue(parsing: #"{"K":1,"\u212a":2,"\u00e9":3,"e\u0301":4}"#)
+    #expect(value.object?.count == 4 && value["K"] == 1 && value["\u{212a}"] == 2)
+    #expect(JSONValue.string("K") != .string("\u{212a}") && JSONValue.string("\u{e9}") != .string("e\u{301}"))
+    #expect(JSONValue.string("\u{e9}") == .string("\u{e9}"))
+  }
+
   @Test("members are found, replaced, appended and removed, and keep their order")
   func members() throws {
     var value: JSONValue = ["a": 1, "b": [true, nil, "x"], "c": ["d": "e"]]

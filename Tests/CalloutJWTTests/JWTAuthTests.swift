@@ -112,6 +112,24 @@ struct JWTAuthTests {
     }
   }
 
+  @Test("what headers could not tell apart, or Envoy would refuse, is denied")
+  func ambiguous() async throws {
+    try await withKeyFile { keys, _ in
+      let callout = JWTAuth(JWTVerifier(), keys: keys)
+      let many = JSONValue.object((0...100).reduce(into: JSONObject()) { $0["c\($1)"] = 1 })
+      for claims in [many, ["sub": "a", "Sub": "b"]] as [JSONValue] {
+        let message = ProcessingRequestMessage.requestHeaders(["authorization": "Bearer \(Self.rsa.token(claims))"])
+        #expect(try await CalloutHarness(callout).reply(to: message).immediateResponse.status.code == .unauthorized)
+      }
+      let token = "Bearer \(Self.freshToken())"
+      let two = ProcessingRequestMessage.requestHeaders(["authorization": token, "Authorization": token])
+      #expect(try await CalloutHarness(callout).reply(to: two).immediateResponse.status.code == .unauthorized)
+      let spoofed = ProcessingRequestMessage.requestHeaders(["authorization": token, "Decoded-Role": "root"])
+      let reply = try await CalloutHarness(callout).reply(to: spoofed)
+      #expect(reply.requestHeaders.response.headerMutation.removeHeaders == ["decoded-role"])
+    }
+  }
+
   @Test("a header that is not UTF-8 is denied")
   func notUTF8() async throws {
     try await withKeyFile { keys, _ in

@@ -145,6 +145,19 @@ struct JWTVerifierTests {
     }
   }
 
+  @Test("names that only look alike are others")
+  func lookalikes() throws {
+    let (kelvin, keys) = ("\u{212a}", [try rsaKey(id: "K")])
+    let verifier = JWTVerifier(audience: "K", issuer: "K")
+    _ = try verify(Self.rsa.token(["aud": "K", "iss": "K"], header: ["kid": "K"]), keys, verifier)
+    for token in [
+      Self.rsa.token(["aud": .string(kelvin), "iss": "K"]), Self.rsa.token(["aud": "K", "iss": .string(kelvin)]),
+      Self.rsa.token(["aud": "K", "iss": "K"], header: ["kid": .string(kelvin)]),
+    ] {
+      #expect(throws: JWTError.self) { try verify(token, keys, verifier) }
+    }
+  }
+
   @Test("crit is refused, since nothing that it could ask for is known")
   func critical() throws {
     let token = Self.rsa.token(["a": 1], header: ["crit": ["b64"], "b64": false])

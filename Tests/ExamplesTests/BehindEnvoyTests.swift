@@ -21,7 +21,9 @@ import Testing
 @testable import UpdateHeader
 
 /// Each example does for a client and an upstream what its line in the README says.
-@Suite("Examples behind Envoy", .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"))
+@Suite(
+  "Examples behind Envoy", .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"),
+  .timeLimit(.minutes(2)))
 struct BehindEnvoyTests {
   private func buffered(_ mode: inout ProcessingMode) {
     (mode.requestBodyMode, mode.responseBodyMode) = (.buffered, .buffered)
@@ -174,7 +176,10 @@ struct BehindEnvoyTests {
         {"request_body_count":2,"request_header_count":2,"response_body_count":0,"response_header_count":2}
         """#
       // The proxy does not wait for the callout.
-      while callout.json.description != expected { await Task.yield() }
+      while callout.json.description != expected {
+        try Task.checkCancellation()
+        await Task.yield()
+      }
     }
   }
 

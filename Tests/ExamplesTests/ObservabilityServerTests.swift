@@ -6,6 +6,13 @@ import Testing
 
 @Suite("ObservabilityServer", .timeLimit(.minutes(1)))
 struct ObservabilityServerTests {
+  @Test("needs the health listener")
+  func combined() async throws {
+    let process = try ExampleProcess.start("ObservabilityServer", ["--combined-health-check", "--disable-tls"])
+    #expect(await process.exitStatus == 2)
+    #expect(process.output.hasPrefix("ObservabilityServer: --combined-health-check leaves no listener that could show"))
+  }
+
   @Test("counts each event, and tells the counts beside health", arguments: [true, false])
   func counters(isObserved: Bool) async throws {
     let example = try await ExampleProcess.serve("ObservabilityServer", "--drain-delay", "0")

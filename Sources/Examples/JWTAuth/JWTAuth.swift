@@ -28,7 +28,7 @@ final class JWTAuth: CalloutServer, @unchecked Sendable {
     guard let token = bearerToken(of: headers) else { throw denial("No Authorization token found.") }
     do {
       let claims = try verifier.verify(token, with: keys?.keys ?? [])
-      return .mutate(decodedHeaders(of: claims, replacing: headers), clearRouteCache: true)
+      return .mutate(try decodedHeaders(of: claims, replacing: headers), clearRouteCache: true)
     } catch {
       context.logger.debug("token refused", metadata: ["reason": "\(error)"])
       throw denial("Authorization token is invalid.", challenge: #"Bearer error="invalid_token""#)
@@ -37,7 +37,8 @@ final class JWTAuth: CalloutServer, @unchecked Sendable {
 
   /// Source: RFC 6750 §2.1.
   private func bearerToken(of headers: HTTPHeaders) -> String? {
-    let parts = headers["authorization"]?.split(separator: " ") ?? []
+    let values = headers.values(of: "authorization")
+    let parts = values.count == 1 ? values[0].split(separator: " ") : []
     return parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : nil
   }
 
@@ -46,12 +47,21 @@ final class JWTAuth: CalloutServer, @unchecked Sendable {
   }
 
   /// Claims that no header could have are left out, and so is what the client claims by itself.
-  private func decodedHeaders(of claims: JSONObject, replacing headers: HTTPHeaders) -> HeaderMutation {
+  ///
+  /// Throws where claims differ by case alone, which headers do not, or Envoy would refuse so many changes.
+  private func decodedHeaders(of claims: JSONObject, replacing headers: HTTPHeaders) throws -> HeaderMutation {
     var mutation = HeaderMutation()
-    for header in headers where header.name.hasPrefix("decoded-") { mutation.remove(header.name) }
+    let spoofed = Set(headers.map { $0.name.lowercased() }.filter { $0.hasPrefix("decoded-") })
+    for name in spoofed.sorted() { mutation.remove(name) }
+    var names: Set<String> = []
     for (name, value) in claims where HeaderMutation.isLegal("decoded-\(name)", value.pythonText) {
+      guard names.insert(name.lowercased()).inserted else { throw JWTError.badClaim(name: name, reason: "comes twice") }
       mutation.set("decoded-\(name)", value.pythonText)
     }
+    guard spoofed.count + names.count <= Self.maxChanges else { throw JWTError.malformed("it has too many claims") }
     return mutation
   }
+
+  /// What Envoy takes of a reply by default.
+  private static let maxChanges = 100
 }

@@ -39,6 +39,7 @@ struct Program: CalloutProgram {
   func run(_ configuration: ServerConfiguration, logger: Logger) async throws {
     let keys = try keyFile()
     if keys == nil { logger.warning("no key: every token is refused; give --public-key, --secret or --jwks") }
+    keys?.logProblems(to: logger)
     let verifier = JWTVerifier(audience: audience, issuer: issuer, leeway: leeway)
     let callout = JWTAuth(verifier, keys: keys, deniesWithStatus: deniesWithStatus)
     async let _ = keys?.watch(logger: logger)

@@ -9,6 +9,20 @@ enum RequestedEndpoint: CalloutContextKey {
   static let defaultValue: Endpoint? = nil
 }
 
+/// Names of the request's headers that do not go to the provider.
+enum ClientHeaders: CalloutContextKey {
+  static let defaultValue: [String] = []
+
+  /// What is the connection's, is overwritten, or says nothing of who asks.
+  static let kept: Set = [
+    "host", "content-length", "transfer-encoding", "content-type", "accept", "accept-encoding", "user-agent",
+    "x-litellm-routed", "x-request-id", "traceparent", "tracestate", "x-forwarded-proto",
+  ]
+
+  /// Envoy takes 100 changes to a reply; some are the provider's.
+  static let most = 80
+}
+
 /// How the provider was asked; nil where no provider was.
 struct ExpectedAnswer: CalloutContextKey {
   static let defaultValue: ExpectedAnswer? = nil

@@ -10,11 +10,13 @@
 // BUFFERED for requests, since Envoy changes headers in answer to a body in no other mode, and BUFFERED or STREAMED for
 // responses. Envoy ignores the override where the filter has FULL_DUPLEX_STREAMED, and buffers no more than its
 // per_connection_buffer_limit_bytes. The new :authority needs mutation_rules: {allow_all_routing: true}.
-// The route is not chosen again: the one of the request leads to all providers, with a dynamic forward proxy.
+// The route is not chosen again: that of the request leads to all providers, with a dynamic forward proxy, which must
+// know no other hosts, and matches POST requests to these paths alone: others pass as they are, host and all.
 
 import CalloutJSON
 import EnvoyAPI
 import ExtProc
+import GoogleCredentials
 import Logging
 import NIOCore
 
@@ -39,6 +41,7 @@ final class LLMGateway: CalloutServer, @unchecked Sendable {
   override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
     guard let endpoint = Endpoint(path: headers.path ?? "") else { return .continue }
     if !headers.endOfStream { context[RequestedEndpoint.self] = endpoint }
+    context[ClientHeaders.self] = headers.map(\.name).filter { !ClientHeaders.kept.contains($0) && !$0.hasPrefix(":") }
     return .mutate(set: ["x-litellm-routed": "true"]).overridingMode(ModeOverride(requestBody: .buffered))
   }
 
@@ -50,12 +53,15 @@ final class LLMGateway: CalloutServer, @unchecked Sendable {
       let (call, provider) = try providers.call(endpoint, with: body)
       let request = try await provider.request(for: call)
       context[ExpectedAnswer.self] = ExpectedAnswer(isStream: call.isStreaming, dialect: provider.dialect(for: call))
-      return request.reply(to: call)
+      return try request.reply(to: call, removing: context[ClientHeaders.self])
     } catch let error as GatewayError {
       return .immediate(error.response)
     } catch {
       context.logger.error("no request can be made to the provider", metadata: ["error": "\(error)"])
-      return .immediate(GatewayError.failure("no request can be made to the provider").response)
+      guard error is GoogleCredentialsError else {
+        return .immediate(GatewayError.failure("no request can be made to the provider").response)
+      }
+      return .immediate(GatewayError.noCredentials("set GOOGLE_ACCESS_TOKEN where the gateway runs").response)
     }
   }
 
@@ -94,17 +100,22 @@ final class LLMGateway: CalloutServer, @unchecked Sendable {
 
 extension ProviderRequest {
   /// Puts the provider's request in the place of the client's.
-  fileprivate func reply(to call: ModelCall) -> BodyReply {
+  ///
+  /// - Parameter names: the client's headers that are not for the provider to see, or that would tell it whom to charge.
+  fileprivate func reply(to call: ModelCall, removing names: [String]) throws(GatewayError) -> BodyReply {
     let body = ByteBuffer(bytes: body.serialized())
-    // What the client shows to the gateway is not for the provider to see.
     var mutation = HeaderMutation(
       set: [
         ":path": path, ":authority": authority, "host": authority, "content-type": "application/json",
         "content-length": "\(body.readableBytes)", "accept-encoding": "identity",
         "user-agent": "litellm-gateway/1.0", "x-litellm-provider": call.provider, "x-litellm-model": call.model,
         "x-litellm-streaming": "\(call.isStreaming)",
-      ], remove: ["authorization", "x-api-key", "cookie"])
+      ], remove: names)
     for (name, value) in headers { mutation.set(name, value) }
+    // Envoy would refuse the reply, and might let the request go on as it is.
+    guard names.count <= ClientHeaders.most else {
+      throw GatewayError(status: 431, message: "the request has too many headers")
+    }
     var reply = BodyReply.replace(body, mutation: mutation)
     reply.clearRouteCache = false
     return reply

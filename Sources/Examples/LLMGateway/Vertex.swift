@@ -23,14 +23,7 @@ struct Vertex: Provider {
     self.project = project ?? environment.word("GCP_PROJECT_ID")
     self.region = region ?? environment.word("GCP_REGION") ?? "us-central1"
     let credentials = GoogleCredentials(environment: environment)
-    self.token =
-      token ?? {
-        do {
-          return try await credentials.accessToken()
-        } catch is GoogleCredentialsError {
-          throw GatewayError.noCredentials("set GOOGLE_ACCESS_TOKEN, or run the gateway on Google Cloud")
-        }
-      }
+    self.token = token ?? { try await credentials.accessToken() }
   }
 
   func request(for call: ModelCall) async throws -> ProviderRequest {

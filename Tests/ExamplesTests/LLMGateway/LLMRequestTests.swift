@@ -120,6 +120,16 @@ struct LLMRequestTests {
     #expect(bare.status == 500 && bare.message?.contains("GCP_PROJECT_ID") == true)
   }
 
+  @Test("a request with more headers than Envoy would change is refused")
+  func tooManyHeaders() async throws {
+    let harness = CalloutHarness(Gateway.make())
+    var message = ProcessingRequestMessage.requestHeaders([":path": "/v1/chat/completions"])
+    message.requestHeaders.headers.headers += (0..<81).map { number in .with { $0.key = "x-\(number)" } }
+    _ = try await harness.reply(to: message)
+    let reply = try await harness.reply(to: .requestBody(Gateway.chat("openai/gpt-5"), endOfStream: true))
+    #expect(reply.error.status == 431)
+  }
+
   // MARK: OpenAI's form
 
   @Test(
@@ -144,7 +154,14 @@ struct LLMRequestTests {
 
   @Test("the provider's request replaces the client's, whose credentials it does not get, and keeps its route")
   func headers() async throws {
-    let reply = try await CalloutHarness(Gateway.make()).post(Gateway.chat("anthropic/claude-x"))
+    let harness = CalloutHarness(Gateway.make())
+    _ = try await harness.reply(
+      to: .requestHeaders([
+        ":path": "/v1/chat/completions", "content-type": "text/plain", "authorization": "a", "x-api-key": "b",
+        "cookie": "c", "x-goog-user-project": "d", "openai-organization": "e", "content-encoding": "gzip",
+        "x-request-id": "f",
+      ]))
+    let reply = try await harness.reply(to: .requestBody(Gateway.chat("anthropic/claude-x"), endOfStream: true))
     let response = reply.requestBody.response
     #expect(
       reply.setHeaders == [
@@ -154,7 +171,10 @@ struct LLMRequestTests {
         "x-litellm-model": "claude-x", "x-litellm-streaming": "false", "x-api-key": "sk-ant-test",
         "anthropic-version": "2023-06-01", "anthropic-dangerous-direct-browser-access": "true",
       ])
-    #expect(response.headerMutation.removeHeaders == ["authorization", "x-api-key", "cookie"])
+    #expect(
+      response.headerMutation.removeHeaders == [
+        "authorization", "x-api-key", "cookie", "x-goog-user-project", "openai-organization", "content-encoding",
+      ])
     #expect(response.headerMutation.setHeaders.allSatisfy { $0.appendAction == .overwriteIfExistsOrAdd })
     #expect(!response.clearRouteCache_p)
   }
