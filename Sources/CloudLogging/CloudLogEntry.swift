@@ -49,7 +49,7 @@ package struct CloudLogEntry: Sendable {
     switch (key, value) {
     case ("labels", .dictionary(let labels)):
       for (name, value) in labels { attributes["labels"]?[name] = .string("\(value)") }
-    case ("httpRequest", .dictionary):
+    case ("httpRequest", .dictionary(let fields)) where fields.keys.allSatisfy(Self.requestFields.contains):
       var request = value.json
       // It is written like other values, as text, but must be a number.
       if let status = request["status"]?.string.flatMap({ Int($0) }) { request["status"] = .number(JSONNumber(status)) }
@@ -58,6 +58,12 @@ package struct CloudLogEntry: Sendable {
     default: payload[Self.isTaken(key) ? "metadata." + key : key] = value.json
     }
   }
+
+  /// The API refuses a whole request for a field that it does not know.
+  private static let requestFields: Set = [
+    "requestMethod", "requestUrl", "requestSize", "status", "responseSize", "userAgent", "remoteIp", "serverIp", "referer",
+    "latency", "cacheLookup", "cacheHit", "cacheValidatedWithOriginServer", "cacheFillBytes", "protocol",
+  ]
 
   /// What an agent would take for a part of the entry.
   private static func isTaken(_ key: String) -> Bool {

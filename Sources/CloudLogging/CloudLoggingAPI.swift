@@ -71,12 +71,14 @@ package struct CloudLoggingAPI: CloudLogDestination {
     do {
       var request = HTTPClientRequest(url: url)
       request.method = .POST
-      request.headers.add(name: "authorization", value: "Bearer \(try await credentials.accessToken())")
+      let token = try await credentials.accessToken()
+      request.headers.add(name: "authorization", value: "Bearer \(token)")
       request.headers.add(name: "content-type", value: "application/json")
       request.body = .bytes(body(batch))
       let response = try await client.execute(request, timeout: Self.timeout)
       // The status tells; the body only has the reason, and has to be read for the connection to be used again.
       let answer = try? await response.body.collect(upTo: Self.maxAnswer)
+      if response.status == .unauthorized { await credentials.forget(token) }
       return delivery(response.status.code, answer)
     } catch let error as GoogleCredentialsError {
       return .failed(error.description)
@@ -104,8 +106,8 @@ package struct CloudLoggingAPI: CloudLogDestination {
     return Self.passingStatuses.contains(status) || status >= 500 ? .failed(reason) : .refused(reason)
   }
 
-  /// Too slow, and too much.
-  private static let passingStatuses: Set<UInt> = [408, 429]
+  /// A token that is good no more, too slow, and too much.
+  private static let passingStatuses: Set<UInt> = [401, 408, 429]
   private static let timeout = TimeAmount.seconds(30)
   private static let maxAnswer = 64 * 1024
 }

@@ -20,7 +20,10 @@ public actor GoogleCredentials {
   private let metadata: MetadataServer
   private let now: @Sendable () -> ContinuousClock.Instant
   private var token: AccessToken?
-  private var fetch: Task<AccessToken, any Error>?
+  private var fetch: Task<Void, Never>?
+  private var lastFetch = 0
+  private var waiters: [Int: CheckedContinuation<String, any Error>] = [:]
+  private var lastWaiter = 0
 
   /// Makes credentials, without asking for any yet.
   ///
@@ -46,34 +49,57 @@ public actor GoogleCredentials {
   /// had, or a `CancellationError` in a task that is cancelled.
   public func accessToken() async throws -> String {
     if let fixedToken { return fixedToken }
-    while true {
-      if let token, token.expiry - Self.margin > now() { return token.value }
-      let fetch = fetch ?? startFetch()
-      do {
-        return try await withTaskCancellationHandler {
-          try await fetch.value.value
-        } onCancel: {
-          fetch.cancel()
-        }
-      } catch is CancellationError where !Task.isCancelled {
-        // Another who waited was cancelled, and the fetch with it.
-        continue
+    if let token, token.expiry - Self.margin > now() { return token.value }
+    lastWaiter += 1
+    let waiter = lastWaiter
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
+        waiters[waiter] = continuation
+        if fetch == nil { startFetch() }
       }
+    } onCancel: {
+      Task { await self.giveUp(waiter) }
     }
+  }
+
+  /// Forgets a token that an API has refused before its time, so that the next one is fetched anew.
+  public func forget(_ token: String) {
+    if self.token?.value == token { self.token = nil }
   }
 
   /// The id of the project that the machine belongs to; throws as `accessToken` does.
   public func projectID() async throws -> String { try await metadata.get("project/project-id", for: "project id") }
 
-  private func startFetch() -> Task<AccessToken, any Error> {
-    let fetch = Task {
-      defer { self.fetch = nil }
-      let token = try await metadata.accessToken(now: now)
-      self.token = token
-      return token
+  /// How many wait for a token.
+  package var waiting: Int { waiters.count }
+
+  private func giveUp(_ waiter: Int) {
+    guard let continuation = waiters.removeValue(forKey: waiter) else { return }
+    continuation.resume(throwing: CancellationError())
+    guard waiters.isEmpty else { return }
+    fetch?.cancel()
+    fetch = nil
+  }
+
+  private func startFetch() {
+    lastFetch += 1
+    let number = lastFetch
+    fetch = Task {
+      let result: Result<AccessToken, any Error>
+      do {
+        result = .success(try await metadata.accessToken(now: now))
+      } catch {
+        result = .failure(error)
+      }
+      // Nobody waited for this one any more.
+      guard number == lastFetch, fetch != nil else { return }
+      fetch = nil
+      token = try? result.get()
+      let waiters = waiters
+      self.waiters = [:]
+      for continuation in waiters.values { continuation.resume(with: result.map(\.value)) }
     }
-    self.fetch = fetch
-    return fetch
   }
 
   /// The metadata server itself keeps a token until the last four minutes of its life, so asking earlier is in vain.

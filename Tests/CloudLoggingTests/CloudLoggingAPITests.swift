@@ -49,7 +49,7 @@ struct CloudLoggingAPITests {
     #expect(log.entries.map(\.level) == [.warning])
   }
 
-  @Test("gives up on what is refused, and says so in one line", arguments: [400, 401, 403, 404])
+  @Test("gives up on what is refused, and says so in one line", arguments: [400, 403, 404])
   func refusal(status: Int) async throws {
     let (api, log) = (CloudAPI(status), LogRecorder())
     try await withExporter(to: api, diagnostics: log) { $0.logger.info("hello") }
@@ -59,6 +59,26 @@ struct CloudLoggingAPITests {
     #expect(line.level == .error)
     #expect(line.metadata["count"] == "1")
     #expect("\(line.metadata["reason"]!)".hasSuffix("/v2/entries:write: status \(status): because of it"))
+  }
+
+  @Test("fetches a token anew that the API refuses before its time")
+  func refusedToken() async throws {
+    let (api, tokens) = (CloudAPI(401, 200), NIOLockedValueBox(0))
+    try await withHTTPUpstream({ request in
+      if request.path == "/v2/entries:write" { return api.answer(request) }
+      let number = tokens.withLockedValue { $0 += 1; return $0 }
+      return HTTPResponse(body: #"{"access_token":"token \#(number)","expires_in":3600}"#)
+    }) { upstream in
+      let credentials = GoogleCredentials(environment: ["GCE_METADATA_HOST": "\(upstream.address)"])
+      let destination = try CloudLoggingAPI(
+        project: "p", logName: "l", endpoint: "http://\(upstream.address)", credentials: credentials, client: .shared)
+      let exporter = CloudLogExporter(
+        to: destination, limits: .test(), diagnostics: LogRecorder().logger, sleep: { _ in })
+      exporter.logger.info("hello")
+      await exporter.finish()
+    }
+    #expect(api.all.map { $0.request.fields["authorization"] } == ["Bearer token 1", "Bearer token 2"])
+    #expect(api.entries.map(\.message) == ["hello"])
   }
 
   @Test("says a reason once, and at the end how many more were lost; and again after entries have arrived")

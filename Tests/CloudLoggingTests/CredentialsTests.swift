@@ -106,18 +106,23 @@ struct CredentialsTests {
     #expect(requests.withLockedValue { $0 } == 2)
   }
 
-  @Test("are still fetched for others when one who waits is cancelled")
+  @Test("are still fetched for others when one who waits is cancelled, and not for nobody")
   func cancellation() async throws {
     try await withSilentServer { server in
       let credentials = GoogleCredentials(environment: ["GCE_METADATA_HOST": server.address])
-      let first = Task { try await credentials.accessToken() }
+      let waiters = (0..<2).map { _ in Task { try await credentials.accessToken() } }
       await server.awaitRequest()
-      let second = Task { try await credentials.accessToken() }
-      first.cancel()
-      await #expect(throws: CancellationError.self) { try await first.value }
+      while await credentials.waiting < 2 { await Task.yield() }
+      waiters[0].cancel()
+      await #expect(throws: CancellationError.self) { try await waiters[0].value }
+      #expect(await credentials.waiting == 1)
+      waiters[1].cancel()
+      await #expect(throws: CancellationError.self) { try await waiters[1].value }
+      // The next one begins a fetch of its own.
+      let next = Task { try await credentials.accessToken() }
       await server.awaitRequest()
-      second.cancel()
-      await #expect(throws: CancellationError.self) { try await second.value }
+      next.cancel()
+      await #expect(throws: CancellationError.self) { try await next.value }
     }
   }
 }

@@ -14,10 +14,15 @@ enum ClientHeaders: CalloutContextKey {
   static let defaultValue: [String] = []
 
   /// What is the connection's, is overwritten, or says nothing of who asks.
-  static let kept: Set = [
+  private static let kept: Set = [
     "host", "content-length", "transfer-encoding", "content-type", "accept", "accept-encoding", "user-agent",
     "x-litellm-routed", "x-request-id", "traceparent", "tracestate", "x-forwarded-proto",
   ]
+
+  /// Envoy's own headers and pseudo-headers are not for a callout to remove.
+  static func areForGateway(_ name: String) -> Bool {
+    !kept.contains(name) && !name.hasPrefix(":") && !name.hasPrefix("x-envoy")
+  }
 
   /// Envoy takes 100 changes to a reply; some are the provider's.
   static let most = 80

@@ -41,7 +41,7 @@ final class LLMGateway: CalloutServer, @unchecked Sendable {
   override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
     guard let endpoint = Endpoint(path: headers.path ?? "") else { return .continue }
     if !headers.endOfStream { context[RequestedEndpoint.self] = endpoint }
-    context[ClientHeaders.self] = headers.map(\.name).filter { !ClientHeaders.kept.contains($0) && !$0.hasPrefix(":") }
+    context[ClientHeaders.self] = headers.map(\.name).filter(ClientHeaders.areForGateway)
     return .mutate(set: ["x-litellm-routed": "true"]).overridingMode(ModeOverride(requestBody: .buffered))
   }
 
