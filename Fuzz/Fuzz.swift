@@ -27,7 +27,7 @@ private func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let input = UnsafeBufferPointer(start: start, count: count)
   guard let choice = input.first else { return 0 }
   let bytes = ByteBuffer(bytes: input.dropFirst())
-  switch choice % 8 {
+  switch choice % 9 {
   case 0: readRequest(bytes)
   case 1: answerRequests(bytes)
   case 2: cutMessages(bytes)
@@ -35,6 +35,7 @@ private func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   case 4: readJSON(bytes)
   case 5: verifyToken(bytes)
   case 6: readEvents(bytes)
+  case 7: readKeys(bytes)
   default: receiveFrames(bytes)
   }
   return 0

@@ -68,7 +68,8 @@ public struct JWTVerifier: Sendable {
     let algorithm = header["alg"]?.string ?? "none"
     let keyID = header["kid"]?.string
     let candidates = keys.filter { key in
-      key.algorithm.rawValue == algorithm && (keyID == nil || key.id == nil || key.id.map { .string($0) } == header["kid"])
+      key.algorithm.rawValue == algorithm
+        && (keyID == nil || key.id == nil || key.id.map { .string($0) } == header["kid"])
     }
     guard !candidates.isEmpty else { throw .noKey(algorithm: algorithm, keyID: keyID) }
     guard candidates.contains(where: { isSigned(token, by: $0) }) else { throw .badSignature }

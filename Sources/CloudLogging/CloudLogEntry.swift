@@ -61,7 +61,8 @@ package struct CloudLogEntry: Sendable {
 
   /// The API refuses a whole request for a field that it does not know.
   private static let requestFields: Set = [
-    "requestMethod", "requestUrl", "requestSize", "status", "responseSize", "userAgent", "remoteIp", "serverIp", "referer",
+    "requestMethod", "requestUrl", "requestSize", "status", "responseSize", "userAgent", "remoteIp", "serverIp",
+    "referer",
     "latency", "cacheLookup", "cacheHit", "cacheValidatedWithOriginServer", "cacheFillBytes", "protocol",
   ]
 

@@ -31,7 +31,10 @@ struct JWTKeyTests {
   @Test("keys of a set that cannot be used are told of and left out, and take no others with them")
   func unusable() throws {
     let set: JSONValue = [
-      "keys": [Signer(.rsa1024).jwk(id: "short"), ["kty": "RSA", "kid": "bad", "n": "!"], Self.rsa.jwk(id: "a"), Self.p256.jwk(id: "a")]
+      "keys": [
+        Signer(.rsa1024).jwk(id: "short"), ["kty": "RSA", "kid": "bad", "n": "!"], Self.rsa.jwk(id: "a"),
+        Self.p256.jwk(id: "a"),
+      ]
     ]
     var problems: [String] = []
     let keys = try JWTKey.keys(jwks: set.serialized()) { problems.append($0.description) }

@@ -66,7 +66,9 @@ struct CloudLoggingAPITests {
     let (api, tokens) = (CloudAPI(401, 200), NIOLockedValueBox(0))
     try await withHTTPUpstream({ request in
       if request.path == "/v2/entries:write" { return api.answer(request) }
-      let number = tokens.withLockedValue { $0 += 1; return $0 }
+      let number = tokens.withLockedValue {
+        $0 += 1; return $0
+      }
       return HTTPResponse(body: #"{"access_token":"token \#(number)","expires_in":3600}"#)
     }) { upstream in
       let credentials = GoogleCredentials(environment: ["GCE_METADATA_HOST": "\(upstream.address)"])

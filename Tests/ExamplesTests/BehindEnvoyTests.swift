@@ -88,17 +88,21 @@ struct BehindEnvoyTests {
     }
     let upstream: HTTPUpstream.Responder = { request in
       HTTPResponse(
-        fields: ["x-request-length": request.trailers["x-body-length"] ?? "none"], body: "from upstream",
-        isChunked: true, trailers: ["t": "2"])
+        fields: [
+          "x-request-length": request.fields["x-body-length"] ?? "none",
+          "x-request-logged": request.trailers["x-logged"] ?? "no",
+          "x-request-body": String(buffer: request.body),
+        ], body: "from upstream", isChunked: true, trailers: ["t": "2"])
     }
     try await withEnvoyProxy(BodyLogger(), upstream: upstream, mode: mode) { proxy in
       let request = HTTPRequest("POST", "/x", body: "abc", isChunked: true, trailers: ["t": "1"])
       let response = try await proxy.connect().send(request)
       #expect(response.status == 200 && response.text == "from upstream")
-      #expect(response.fields["x-request-length"] == "3")
-      #expect(response.trailers["t"] == "2" && response.trailers["x-body-length"] == "13")
+      #expect(response.fields["x-request-length"] == "3" && response.fields["x-request-logged"] == "yes")
+      #expect(response.fields["x-request-body"] == "abc" && response.fields["x-body-length"] == "13")
+      #expect(response.trailers["t"] == "2" && response.trailers["x-logged"] == "yes")
       let logged = proxy.log.entries.filter { ["request", "response"].contains($0.message) }
-      #expect(logged.map { $0.metadata["body"] } == ["abc", "from upstream"])
+      #expect(logged.map { $0.metadata["body"] } == [#""abc""#, #""from upstream""#])
     }
   }
 

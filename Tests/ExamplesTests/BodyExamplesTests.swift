@@ -64,35 +64,48 @@ struct BodyExamplesTests {
     #expect(response.body == .init("Callout DENIED.".utf8))
   }
 
-  @Test("BodyLogger logs a message whole and passes it piece by piece")
+  @Test("BodyLogger collects a message, logs it, and sends it on in chunks")
   func bodyLogger() async throws {
     let log = LogRecorder()
     let harness = CalloutHarness(BodyLogger(), logger: log.logger)
-    let modes = (BodySendMode.fullDuplexStreamed, BodySendMode.fullDuplexStreamed)
-    var replies = try await harness.send(
-      .requestHeaders([":path": "/x"]).withBodyModes(request: modes.0, response: modes.1))
-    replies += try await harness.send(.requestBody("abc"))
-    replies += try await harness.send(.requestBody("def"))
-    replies += try await harness.send(.requestTrailers(["t": "1"]))
+    let long = String(repeating: "a", count: 100_000)
+    #expect(
+      try await harness.send(
+        .requestHeaders([":path": "/x\n", "authorization": "secret"]).withBodyModes(request: .fullDuplexStreamed)) == []
+    )
+    #expect(try await harness.send(.requestBody("b\n")) == [])
+    #expect(try await harness.send(.requestBody(long)) == [])
+    let replies = try await harness.send(.requestTrailers(["t": "1"]))
     #expect(replies.count == 4)
+    #expect(replies[0] == Expected.requestHeaders(["x-body-length": "100002"]))
     let pieces = replies[1...2].map(\.requestBody.response.bodyMutation.streamedResponse)
-    #expect(pieces.map(\.body) == [.init("abc".utf8), .init("def".utf8)])
+    #expect(pieces.map(\.body.count) == [63_488, 100_002 - 63_488])
+    #expect(pieces[0].body + pieces[1].body == .init("b\n\(long)".utf8))
     #expect(pieces.allSatisfy { !$0.endOfStream })
-    #expect(replies[3].requestTrailers.headerMutation.setHeaders == [Expected.setting("x-body-length", "6")])
+    #expect(replies[3].requestTrailers.headerMutation.setHeaders == [Expected.setting("x-logged", "yes")])
     let entry = try #require(log.entries.first)
-    #expect(entry.message == "request" && entry.metadata["body"] == "abcdef" && entry.metadata["length"] == "6")
-    #expect(entry.metadata["headers"] == ":path: /x" && entry.metadata["trailers"] == "t: 1")
+    #expect(entry.message == "request" && entry.metadata["trailers"] == #"t: "1""#)
+    #expect(entry.metadata["headers"] == #":path: "/x\n", authorization: ..."#)
+    #expect(entry.metadata["body"] == .string(#""b\n\#(long)""#))
   }
 
-  @Test("BodyLogger logs the start of a long body only")
-  func longBody() async throws {
-    let log = LogRecorder()
-    let harness = CalloutHarness(BodyLogger(), logger: log.logger)
+  @Test("BodyLogger says the end of a body without trailers, and of none")
+  func noTrailers() async throws {
+    let harness = CalloutHarness(BodyLogger())
     _ = try await harness.send(.responseHeaders([:]).withBodyModes(response: .fullDuplexStreamed))
-    _ = try await harness.send(.responseBody(String(repeating: "a", count: 20_000)))
-    _ = try await harness.send(.responseBody(String(repeating: "b", count: 20_000), endOfStream: true))
-    let entry = try #require(log.entries.first)
-    #expect(entry.metadata["length"] == "40000" && entry.metadata["trailers"] == "none")
-    #expect(entry.metadata["body"] == .string(String(repeating: "a", count: 16_384)))
+    let replies = try await harness.send(.responseBody("abc", endOfStream: true))
+    #expect(replies.last?.responseBody.response.bodyMutation.streamedResponse.endOfStream == true)
+    let empty = try await CalloutHarness(BodyLogger()).reply(
+      to: .responseHeaders([:], endOfStream: true).withBodyModes(response: .fullDuplexStreamed))
+    #expect(empty == Expected.responseHeaders(["x-body-length": "0"]))
+  }
+
+  @Test("BodyLogger fails an exchange whose body is too long")
+  func tooLong() async throws {
+    let harness = CalloutHarness(BodyLogger())
+    _ = try await harness.send(.requestHeaders([:]).withBodyModes(request: .fullDuplexStreamed))
+    let piece = String(repeating: "a", count: 1 << 20)
+    for _ in 0..<4 { _ = try await harness.send(.requestBody(piece)) }
+    await #expect(throws: CalloutError.self) { try await harness.send(.requestBody("a")) }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Logs each message whole, headers, body and trailers, while it passes piece by piece in full duplex, and says in its
-// trailers, where it has some, how long the body was.
+// Collects each message whole in full duplex, and logs its headers, body and trailers; only then it goes on, the body in
+// chunks, with a header that says how long it is. An exchange with a body over 4 MiB fails.
 //
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SEND, request_body_mode and
 // response_body_mode: FULL_DUPLEX_STREAMED, request_trailer_mode: SEND, response_trailer_mode: SEND.
@@ -11,8 +11,8 @@ import NIOCore
 
 @main
 final class BodyLogger: CalloutServer, @unchecked Sendable {
-  /// Bytes of a body that are logged; the rest is only counted.
-  private static let logged = 16 * 1_024
+  private static let maxBody = 4 << 20
+  private static let secrets: Set = ["authorization", "cookie", "proxy-authorization", "set-cookie"]
 
   override var configuration: Configuration {
     var configuration = Configuration()
@@ -36,24 +36,21 @@ final class BodyLogger: CalloutServer, @unchecked Sendable {
   private func log(
     _ message: IncomingMessage, _ reply: consuming HeadersWriter, _ context: CalloutContext
   ) async throws {
-    let writer = try await reply.send()
-    var start = ByteBuffer()
-    var length = 0
-    for try await piece in message.body {
-      length += piece.bytes.readableBytes
-      start.writeBytes(piece.bytes.readableBytesView.prefix(Self.logged - start.readableBytes))
-      try await writer.write(piece)
-    }
+    let body = try await message.collectBody(upTo: Self.maxBody)
+    // Escaped, for a client must not be able to write lines of the log.
     context.logger.info(
       "\(message.direction)",
       metadata: [
-        "headers": "\(text(message.headers))", "body": "\(String(buffer: start))", "length": "\(length)",
+        "headers": "\(text(message.headers))", "body": "\(String(buffer: body).debugDescription)",
         "trailers": "\(message.trailers.map(text) ?? "none")",
       ])
-    try await writer.finish(trailers: .mutate(set: ["x-body-length": "\(length)"]))
+    let writer = try await reply.send(.mutate(set: ["x-body-length": "\(body.readableBytes)"]))
+    if body.readableBytes > 0 { try await writer.write(body) }
+    try await writer.finish(trailers: .mutate(set: ["x-logged": "yes"]))
   }
 
   private func text(_ headers: HTTPHeaders) -> String {
-    headers.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
+    headers.map { name, value in "\(name): \(Self.secrets.contains(name) ? "..." : value.debugDescription)" }
+      .joined(separator: ", ")
   }
 }
