@@ -123,7 +123,8 @@ let package = Package(
 
     // What callouts use beside the server.
     .target(name: "CalloutJSON", swiftSettings: strict),
-    .target(name: "CalloutJWT", dependencies: ["CJWT", "COpenSSL", "CalloutJSON", logging], swiftSettings: strict),
+    .target(
+      name: "CalloutJWT", dependencies: ["CJWT", "COpenSSL", "CalloutJSON", logging, nioLocks], swiftSettings: strict),
     .target(
       name: "GoogleCredentials", dependencies: ["CalloutJSON", httpClient, nioCore, nioHTTP1], swiftSettings: strict),
     .target(
@@ -153,7 +154,7 @@ let package = Package(
     example("LLMGateway", ["CalloutJSON", "EnvoyAPI", "GoogleCredentials", nioCore, logging, arguments]),
     example("MetadataServer"),
     example("NormalizeHeader"),
-    example("ObservabilityServer", ["CalloutJSON", arguments, logging]),
+    example("ObservabilityServer", ["CalloutJSON", arguments, logging, nioLocks]),
     example("Redirect"),
     example("SetCookie"),
     example("UpdateHeader"),

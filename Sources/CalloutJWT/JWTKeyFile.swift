@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Logging
-internal import Synchronization
+internal import NIOConcurrencyHelpers
 
 #if canImport(FoundationEssentials)
   internal import FoundationEssentials
@@ -22,7 +22,7 @@ public final class JWTKeyFile: Sendable {
 
   private let path: String
   private let format: Format
-  private let current: Mutex<Contents>
+  private let current: NIOLockedValueBox<Contents>
 
   private struct Contents: Sendable {
     var bytes: [UInt8]
@@ -34,14 +34,14 @@ public final class JWTKeyFile: Sendable {
   public init(_ path: String, format: Format) throws(JWTError) {
     self.path = path
     self.format = format
-    current = Mutex(try Self.contents(try Self.read(path), format, path))
+    current = NIOLockedValueBox(try Self.contents(try Self.read(path), format, path))
   }
 
   /// The keys as they were last read.
-  public var keys: [JWTKey] { current.withLock { $0.keys } }
+  public var keys: [JWTKey] { current.withLockedValue { $0.keys } }
 
   /// Why keys of the file are not among them.
-  public var problems: [JWTError] { current.withLock { $0.problems } }
+  public var problems: [JWTError] { current.withLockedValue { $0.problems } }
 
   /// Reads the file again where it has changed, and says whether it had.
   ///
@@ -49,9 +49,9 @@ public final class JWTKeyFile: Sendable {
   @discardableResult
   public func reload() throws(JWTError) -> Bool {
     let bytes = try Self.read(path)
-    guard bytes != current.withLock({ $0.bytes }) else { return false }
+    guard bytes != current.withLockedValue({ $0.bytes }) else { return false }
     let contents = try Self.contents(bytes, format, path)
-    current.withLock { $0 = contents }
+    current.withLockedValue { $0 = contents }
     return true
   }
 

@@ -8,17 +8,23 @@ package struct ExampleProcess {
   package let plaintext: ListenAddress
   package let health: ListenAddress
 
-  package static func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
+  package static func start(
+    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> ChildProcess {
     let directory = Bundle.main.executableURL!.deletingLastPathComponent()
-    return try ChildProcess(directory.appending(path: name).path, arguments)
+    return try ChildProcess(directory.appending(path: name).path, arguments, environment: environment)
   }
 
-  /// Starts it on loopback ports, plaintext only, and waits until it serves.
-  package static func serve(_ name: String, _ arguments: String...) async throws -> ExampleProcess {
-    let loopback = [
-      "--disable-tls", "--plaintext-address", "127.0.0.1:0", "--health-check-address", "127.0.0.1:0",
-    ]
-    return try await serving(try start(name, loopback + arguments))
+  /// Has it serve on loopback ports, plaintext only.
+  package static let onLoopback = [
+    "--disable-tls", "--plaintext-address", "127.0.0.1:0", "--health-check-address", "127.0.0.1:0",
+  ]
+
+  /// Starts it on loopback ports, and waits until it serves.
+  package static func serve(
+    _ name: String, _ arguments: String..., environment: [String: String] = [:]
+  ) async throws -> ExampleProcess {
+    try await serving(try start(name, onLoopback + arguments, environment: environment))
   }
 
   /// Waits until it serves.

@@ -17,7 +17,7 @@ public import AsyncHTTPClient
 /// to Google's own libraries.
 public actor GoogleCredentials {
   private let fixedToken: String?
-  private let metadata: MetadataServer
+  private let metadata: ComputeMetadata
   private let now: @Sendable () -> ContinuousClock.Instant
   private var token: AccessToken?
   private var fetch: Task<Void, Never>?
@@ -39,7 +39,7 @@ public actor GoogleCredentials {
   ) {
     // What comes from a file often ends in a line break, which no header may have.
     fixedToken = environment["GOOGLE_ACCESS_TOKEN"]?.split(whereSeparator: \.isWhitespace).first.map(String.init)
-    metadata = MetadataServer(host: environment["GCE_METADATA_HOST"], client: client)
+    metadata = ComputeMetadata(host: environment["GCE_METADATA_HOST"], client: client)
     self.now = now
   }
 

@@ -6,15 +6,9 @@ import Testing
 
 @Suite("CloudLog as a program", .timeLimit(.minutes(1)))
 struct ProgramTests {
-  /// Built beside the tests.
   private func start(_ arguments: String..., environment: [String: String] = [:]) throws -> ChildProcess {
-    let directory = Bundle.main.executableURL!.deletingLastPathComponent()
-    let local = [
-      "--disable-tls", "--plaintext-address", "127.0.0.1:0", "--health-check-address", "127.0.0.1:0", "--drain-delay",
-      "0",
-    ]
-    return try ChildProcess(
-      directory.appending(path: "CloudLog").path, local + arguments, environment: environment)
+    try ExampleProcess.start(
+      "CloudLog", ExampleProcess.onLoopback + ["--drain-delay", "0"] + arguments, environment: environment)
   }
 
   /// Where the program serves, as an entry tells.

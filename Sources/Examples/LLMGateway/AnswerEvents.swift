@@ -10,6 +10,7 @@ import NIOCore
 struct AnswerEvents: Sendable {
   private var dialect: any Dialect
   private var events: ServerSentEvents
+  private var isLast = false
   private var isOver = false
 
   init(_ dialect: any Dialect, upTo limit: Int = ServerSentEvents.defaultLimit) {
@@ -27,7 +28,8 @@ struct AnswerEvents: Sendable {
     } else if piece.endOfStream, let last = events.finish() {
       translate(last, into: &output)
     }
-    isOver = piece.endOfStream || events.isOverLimit
+    // A body that trailers follow has no last piece.
+    isOver = piece.endOfStream || events.isOverLimit || isLast
     if isOver { output.writeEvent("[DONE]") }
     return output
   }
@@ -36,6 +38,7 @@ struct AnswerEvents: Sendable {
   private mutating func translate(_ event: String, into output: inout ByteBuffer) {
     guard let event = try? JSONValue(parsing: event) else { return }
     for chunk in dialect.chunks(of: event) { output.writeEvent(chunk.description) }
+    if dialect.isLast(event) { isLast = true }
   }
 }
 

@@ -54,6 +54,8 @@ struct AnthropicDialect: Dialect {
     }
   }
 
+  func isLast(_ event: JSONValue) -> Bool { event["type"] == "message_stop" }
+
   private mutating func startBlock(_ block: JSONValue) -> [JSONValue] {
     guard block["type"] == "tool_use" else { return [] }
     var call = ChatCompletion.toolCall(

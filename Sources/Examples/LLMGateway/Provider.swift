@@ -52,4 +52,7 @@ protocol Dialect: Sendable {
 
   /// The `chat.completion.chunk`s of an event of a stream.
   mutating func chunks(of event: JSONValue) -> [JSONValue]
+
+  /// The provider says that no event follows. Where it does not, the end of the body does.
+  func isLast(_ event: JSONValue) -> Bool
 }

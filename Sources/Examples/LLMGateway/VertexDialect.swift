@@ -48,6 +48,8 @@ struct VertexDialect: Dialect {
     return chunks
   }
 
+  func isLast(_ event: JSONValue) -> Bool { false }
+
   private mutating func pieces(of candidate: JSONValue, _ index: Int) -> [JSONValue] {
     var chunks: [JSONValue] = []
     if begun.insert(index).inserted {

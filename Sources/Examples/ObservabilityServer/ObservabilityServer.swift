@@ -8,11 +8,11 @@ import ArgumentParser
 import CalloutJSON
 import ExtProc
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 final class ObservabilityServer: CalloutServer, @unchecked Sendable {
   /// By the names that they are told under.
-  let counters = Mutex([
+  let counters = NIOLockedValueBox([
     "request_header_count": 0, "request_body_count": 0, "response_header_count": 0, "response_body_count": 0,
   ])
 
@@ -32,11 +32,11 @@ final class ObservabilityServer: CalloutServer, @unchecked Sendable {
     return .continue
   }
 
-  private func count(_ name: String) { counters.withLock { $0[name, default: 0] += 1 } }
+  private func count(_ name: String) { counters.withLockedValue { $0[name, default: 0] += 1 } }
 
   /// The counts as a JSON object.
   var json: JSONValue {
-    counters.withLock { counters in
+    counters.withLockedValue { counters in
       counters.keys.sorted().reduce(into: [:]) { $0[$1] = .number(JSONNumber(counters[$1]!)) }
     }
   }

@@ -166,8 +166,10 @@ struct AnthropicTests {
     #expect(dialect.chunks(of: event) == [["error": ["message": "no", "type": "overloaded_error"]]])
   }
 
-  @Test("a stream that is cut anywhere is the same stream", arguments: [1, 2, 3, 7, 64, 100_000])
-  func cuts(length: Int) async throws {
+  @Test(
+    "a stream that is cut anywhere is the same stream, also where trailers follow",
+    arguments: [1, 2, 3, 7, 64, 100_000], [[:], ["t": "1"]] as [HTTPFields])
+  func cuts(length: Int, trailers: HTTPFields) async throws {
     var filter = EnvoyFilter()
     filter.allowModeOverride = true
     filter.mutationRules.allowAllRouting = true
@@ -176,7 +178,9 @@ struct AnthropicTests {
       HTTPRequest(
         "POST", "/v1/chat/completions", body: Gateway.chat("anthropic/claude", #""stream":true,"messages":[]"#)),
       with: Gateway.make(), chunkSize: length
-    ) { _ in HTTPResponse(fields: ["content-type": "text/event-stream"], body: stream) }
+    ) { _ in
+      HTTPResponse(fields: ["content-type": "text/event-stream"], body: stream, isChunked: true, trailers: trailers)
+    }
     #expect(exchange.upstreamRequest?.path == "/v1/messages" && exchange.warnings == [])
     let events = try receivedEvents(in: exchange.response.text)
     var dialect = AnthropicDialect(model: "claude", wantsUsage: false)

@@ -5,30 +5,15 @@ import Testing
 
 @Suite("LLMGateway as a program", .timeLimit(.minutes(1)))
 struct LLMGatewayProgramTests {
-  /// Starts the program, which is built beside the tests, on loopback ports and waits until it serves.
+  /// Starts the program and waits until it serves.
   private func withProgram(
     _ arguments: [String], environment: [String: String],
     _ body: (_ plaintext: ListenAddress, _ output: String) async throws -> Void
   ) async throws {
-    let directory = Bundle.main.executableURL!.deletingLastPathComponent()
-    let process = try ChildProcess(
-      directory.appending(path: "LLMGateway").path,
-      [
-        "--disable-tls", "--plaintext-address", "127.0.0.1:0", "--health-check-address", "127.0.0.1:0", "--drain-delay",
-        "0",
-      ] + arguments,
-      environment: environment)
-    do {
-      let (address, output) = try await process.waitForOutput { output -> (ListenAddress, String)? in
-        guard let match = try? Regex("plaintext=([0-9.]+:[0-9]+) ").firstMatch(in: output) else { return nil }
-        return match[1].substring.flatMap { ListenAddress(String($0)) }.map { ($0, output) }
-      }
-      try await body(address, output)
-    } catch {
-      await process.end()
-      throw error
-    }
-    await process.end()
+    let process = try ExampleProcess.start(
+      "LLMGateway", ExampleProcess.onLoopback + ["--drain-delay", "0"] + arguments, environment: environment)
+    defer { process.send(signal: SIGKILL) }
+    try await body(try await ExampleProcess.serving(process).plaintext, process.output)
   }
 
   private func path(at address: ListenAddress) async throws -> String? {

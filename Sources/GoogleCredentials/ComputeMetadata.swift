@@ -13,7 +13,7 @@ struct AccessToken {
 /// What each machine of Compute Engine can ask about itself.
 ///
 /// Source: https://cloud.google.com/compute/docs/metadata/querying-metadata.
-struct MetadataServer {
+struct ComputeMetadata {
   private let base: String
   private let client: HTTPClient
 
