@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-let strictExample: [SwiftSetting] = [
+/// For examples and their tests: no stricter about imports than the package of whoever copies one.
+let exampleSettings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
-/// An example names only what it uses by name, as it is in a package without this feature.
-let strict = strictExample + [.enableUpcomingFeature("MemberImportVisibility")]
+let strict = exampleSettings + [.enableUpcomingFeature("MemberImportVisibility")]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -28,7 +28,7 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 func example(_ name: String, _ others: [Target.Dependency] = []) -> Target {
   .executableTarget(
     name: name, dependencies: ["ExtProc", "Callouts"] + others, path: "Sources/Examples/\(name)",
-    swiftSettings: strictExample)
+    swiftSettings: exampleSettings)
 }
 
 let package = Package(
@@ -183,7 +183,7 @@ let package = Package(
       dependencies: [
         "CalloutJSON", "CalloutJWT", "Callouts", "COpenSSL", "EnvoyAPI", "ExtProcTesting", "JWTAuth", protobuf, logging,
       ],
-      swiftSettings: strictExample),
+      swiftSettings: exampleSettings),
     .testTarget(
       name: "InteropTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, logging],
@@ -215,7 +215,7 @@ let package = Package(
         "LLMGateway", "MetadataServer", "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie",
         "UpdateHeader", "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, nioLocks, protobuf, logging,
       ],
-      swiftSettings: strictExample),
+      swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyTests",
       dependencies: [
