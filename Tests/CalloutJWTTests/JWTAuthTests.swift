@@ -192,6 +192,27 @@ struct JWTAuthTests {
     }
   }
 
+  @Test("as a program, with what tokens must say")
+  func rules() async throws {
+    try await withKeyFile { _, path in
+      let example = try await ExampleProcess.serve(
+        "JWTAuth", "--public-key", path, "--audience", "me", "--issuer", "them", "--leeway", "1000", "--drain-delay",
+        "0")
+      defer { example.process.send(signal: SIGKILL) }
+      let client = try await CalloutClient.connect(to: example.plaintext)
+      func isAllowed(_ claims: JSONValue) async throws -> Bool {
+        let message = ProcessingRequestMessage.requestHeaders(["authorization": "Bearer \(Self.rsa.token(claims))"])
+        return try await client.stream().reply(to: message).requestHeaders.response.clearRouteCache_p
+      }
+      let justPassed = JSONValue.number(JSONNumber(JWTVerifier.now - 500))
+      #expect(try await isAllowed(["aud": "me", "iss": "them", "exp": justPassed]))
+      #expect(try await !isAllowed(["aud": "you", "iss": "them"]))
+      #expect(try await !isAllowed(["aud": "me", "iss": "others"]))
+      #expect(try await !isAllowed(["aud": "me", "iss": "them", "exp": 1]))
+      await client.close()
+    }
+  }
+
   @Test(
     "flags that cannot be are refused in one line",
     arguments: [
