@@ -36,6 +36,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "ExtProc", targets: ["ExtProc"]),
+    .library(name: "NetworkExtProc", targets: ["NetworkExtProc"]),
+    .library(name: "ExtAuthz", targets: ["ExtAuthz"]),
     .library(name: "Callouts", targets: ["Callouts"]),
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
@@ -114,10 +116,24 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "NetworkExtProc",
+      dependencies: [
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, protobuf, logging,
+        metrics, coreMetrics,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "ExtAuthz",
+      dependencies: [
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, protobuf, logging,
+        metrics, coreMetrics,
+      ],
+      swiftSettings: strict),
+    .target(
       name: "ExtProcTesting",
       dependencies: [
-        "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", nioCore, nioPosix,
-        nioLocks, nioHTTP1, protobuf, logging, lifecycle,
+        "ExtProc", "NetworkExtProc", "ExtAuthz", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport",
+        "EnvoyAPI", nioCore, nioPosix, nioLocks, nioHTTP1, protobuf, logging, lifecycle,
       ],
       swiftSettings: strict),
 

@@ -33,7 +33,10 @@ MODULES = {
 # Files that must lack nothing upstream has.
 COMPLETE = {
     "envoy/extensions/filters/http/ext_proc/v3/processing_mode.proto",
+    "envoy/service/auth/v3/attribute_context.proto",
+    "envoy/service/auth/v3/external_auth.proto",
     "envoy/service/ext_proc/v3/external_processor.proto",
+    "envoy/service/network_ext_proc/v3/network_external_processor.proto",
     "envoy/type/v3/http_status.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
@@ -42,6 +45,7 @@ COMPLETE = {
 # Messages (with all they hold) and fields that the newest xds-protos lacks, and why we hold them.
 # Once it has one, that is compared like any other, and the line here can go.
 EXT_PROC = "envoy.service.ext_proc.v3."
+NETWORK_EXT_PROC = "envoy.service.network_ext_proc.v3."
 NEWER_139 = "in Envoy 1.39, newer than xds-protos 1.85.0"
 NEWER_140 = "in Envoy 1.40, newer than xds-protos 1.85.0"
 NEWER = {
@@ -59,6 +63,9 @@ NEWER = {
     EXT_PROC + "ProcessingResponse.typed_dynamic_metadata": NEWER_140,
     EXT_PROC + "StreamedBodyResponse.drain_complete": NEWER_140,
     EXT_PROC + "StreamedImmediateResponse": NEWER_139,
+    NETWORK_EXT_PROC + "ProcessingRequest.AttributesEntry": NEWER_140,
+    NETWORK_EXT_PROC + "ProcessingRequest.attributes": NEWER_140,
+    NETWORK_EXT_PROC + "ProcessingResponse.close_stream_to_ext_proc_server": NEWER_139,
 }
 
 # Fields upstream has changed since: what xds-protos says, and what holds now. Anything else on

@@ -36,14 +36,6 @@ extension CalloutServer {
     }
   }
 
-  public enum HookExecutor: Sendable {
-    /// On the event loop of the connection: fastest, and nothing may block.
-    case eventLoop
-    /// On the shared thread pool, for hooks that compute for long: two thread hops a message. Where a body is handled
-    /// as a stream, hooks run on the event loop all the same, for two of them may be under way at once.
-    case concurrent
-  }
-
   public enum FailurePolicy: Sendable {
     /// The gRPC stream ends with an error. Envoy answers 500, or goes on without the callout where its filter has
     /// `failure_mode_allow`.

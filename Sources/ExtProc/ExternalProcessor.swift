@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CalloutGRPC
+public import CalloutServing
 public import Callouts
 internal import EnvoyAPI
 public import Logging
 
-extension GRPCService {
-  /// The service `envoy.service.ext_proc.v3.ExternalProcessor`, answered by a callout.
-  public static func externalProcessor(_ server: CalloutServer, logger: Logger) -> GRPCService {
-    let service = ProcessService(server, logger: logger)
+extension CalloutServer: ServableCallout {
+  /// The service `envoy.service.ext_proc.v3.ExternalProcessor`, answered by the hooks.
+  public func grpcService(logger: Logger) -> GRPCService {
+    let service = ProcessService(self, logger: logger)
     return GRPCService(
       "envoy.service.ext_proc.v3.ExternalProcessor",
       methods: [GRPCMethod("Process") { call in ProcessCall(call, service) }],

@@ -6,10 +6,16 @@ internal import Foundation
 internal import NIOCore
 internal import SwiftProtobuf
 
-/// How a test's Envoy is configured: one listener, callouts as its filters, and one upstream for every request.
+/// How a test's Envoy is configured: one listener, callouts as its filters, and one upstream for everything.
 public struct EnvoyConfiguration: Sendable {
-  /// Where requests go in the end.
+  /// Where requests, or connections, go in the end.
   public var upstream: ListenAddress
+  /// What the listener takes.
+  public var traffic = Traffic.http
+  /// The network ext_proc filters, in order, before everything else.
+  public var networkCallouts: [NetworkCallout] = []
+  /// The ext_authz filters, in order, before the ext_proc filters.
+  public var authorizations: [Authorization] = []
   /// The ext_proc filters, in order.
   public var callouts: [Callout]
   /// Envoy's worker threads.
@@ -19,9 +25,17 @@ public struct EnvoyConfiguration: Sendable {
   /// Routes that come before the one that takes everything to the upstream, each as JSON (`config.route.v3.Route`).
   public var routesJSON: [String] = []
 
-  public init(upstream: ListenAddress, callouts: [Callout]) {
+  public init(upstream: ListenAddress, callouts: [Callout] = []) {
     self.upstream = upstream
     self.callouts = callouts
+  }
+
+  /// What a listener takes.
+  public enum Traffic: Sendable {
+    /// HTTP requests, which are routed.
+    case http
+    /// Connections of any protocol, which are passed on.
+    case tcp
   }
 
   /// One ext_proc filter. Source: `envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor`.
@@ -62,106 +76,18 @@ public struct EnvoyConfiguration: Sendable {
   }
 }
 
-extension EnvoyConfiguration {
-  /// The bootstrap configuration as JSON, which leaves no string to be taken for something else.
-  func bootstrap() throws -> Data {
-    let router = Self.typed("envoy.filters.http.router", "http.router.v3.Router")
-    let routes = try routesJSON.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) }
-    let last = ["match": ["prefix": "/"], "route": ["cluster": "upstream", "timeout": "60s"]]
-    let filters = try callouts.map { try $0.filter() } + [router]
-    let manager = Self.typed(
-      "envoy.filters.network.http_connection_manager", "network.http_connection_manager.v3.HttpConnectionManager",
-      [
-        "stat_prefix": "test", "http_filters": filters, "http_protocol_options": ["enable_trailers": true],
-        "local_reply_config": ["mappers": showsResponseCodeDetails ? [Self.detailsMapper] : []],
-        "route_config": [
-          "name": "route",
-          "virtual_hosts": [
-            [
-              "name": "all", "domains": ["*"],
-              "routes": routes + [last],
-            ]
-          ],
-        ],
-      ])
-    let listener: [String: Any] = [
-      "name": "main", "address": Self.address(.ip("127.0.0.1", 0)), "filter_chains": [["filters": [manager]]],
-    ]
-    let upstream = Self.cluster("upstream", upstream, protocol: ["http_protocol_options": ["enable_trailers": true]])
-    let configuration: [String: Any] = [
-      "admin": ["address": Self.address(.ip("127.0.0.1", 0))],
-      "static_resources": ["listeners": [listener], "clusters": [upstream] + callouts.map { $0.cluster() }],
-    ]
-    return try JSONSerialization.data(withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys])
-  }
-
-  private static var detailsMapper: [String: Any] {
-    let header = ["key": "x-response-code-details", "value": "%RESPONSE_CODE_DETAILS%"]
-    return ["filter": ["not_health_check_filter": [String: Any]()], "headers_to_add": [["header": header]]]
-  }
-
-  fileprivate static func typed(_ name: String, _ type: String, _ fields: [String: Any] = [:]) -> [String: Any] {
-    let prefix = "type.googleapis.com/envoy.extensions.filters."
-    return ["name": name, "typed_config": fields.merging(["@type": prefix + type]) { $1 }]
-  }
-
-  fileprivate static func cluster(
-    _ name: String, _ address: ListenAddress, protocol options: [String: Any]
-  ) -> [String: Any] {
-    let key = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    return [
-      "name": name, "connect_timeout": "10s", "type": "STATIC",
-      "load_assignment": [
-        "cluster_name": name,
-        "endpoints": [["lb_endpoints": [["endpoint": ["address": Self.address(address)]]]]],
-      ],
-      "typed_extension_protocol_options": [
-        key: ["@type": "type.googleapis.com/" + key, "explicit_http_config": options]
-      ],
-    ]
-  }
-
-  fileprivate static func address(_ address: ListenAddress) -> [String: Any] {
-    guard let socket = try? address.resolve() else { return [:] }
-    if let path = socket.pathname { return ["pipe": ["path": path]] }
-    return ["socket_address": ["address": socket.ipAddress ?? "127.0.0.1", "port_value": socket.port ?? 0]]
-  }
-}
-
 extension EnvoyConfiguration.Callout {
-  fileprivate func filter() throws -> [String: Any] {
+  func filter() throws -> [String: Any] {
     var fields: [String: Any] = [
-      "grpc_service": ["envoy_grpc": ["cluster_name": name], "timeout": "60s"],
+      "grpc_service": EnvoyConfiguration.grpcService(name),
       "processing_mode": try JSONSerialization.jsonObject(with: processingMode.jsonUTF8Data() as Data),
-      "message_timeout": Self.seconds(messageTimeout),
+      "message_timeout": EnvoyConfiguration.seconds(messageTimeout),
       "failure_mode_allow": failureModeAllow, "allow_mode_override": allowModeOverride,
       "observability_mode": observabilityMode, "request_attributes": requestAttributes,
       "response_attributes": responseAttributes,
       "mutation_rules": ["allow_all_routing": allowAllRouting],
     ]
-    let further = try JSONSerialization.jsonObject(with: Data(furtherJSON.utf8)) as? [String: Any]
-    fields.merge(further ?? [:]) { $1 }
+    try fields.merge(EnvoyConfiguration.fields(furtherJSON)) { $1 }
     return EnvoyConfiguration.typed("envoy.filters.http.ext_proc", "http.ext_proc.v3.ExternalProcessor", fields)
-  }
-
-  fileprivate func cluster() -> [String: Any] {
-    var cluster = EnvoyConfiguration.cluster(name, address, protocol: ["http2_protocol_options": [String: Any]()])
-    guard let trustRoots else { return cluster }
-    cluster["transport_socket"] = [
-      "name": "envoy.transport_sockets.tls",
-      "typed_config": [
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        "sni": "localhost",
-        "common_tls_context": [
-          "alpn_protocols": ["h2"],
-          "validation_context": ["trusted_ca": ["inline_string": String(decoding: trustRoots, as: UTF8.self)]],
-        ],
-      ],
-    ]
-    return cluster
-  }
-
-  private static func seconds(_ duration: Duration) -> String {
-    "\(Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18)s"
   }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CalloutGRPC
 public import CalloutServing
-public import Callouts
-internal import ExtProc
 public import Logging
 internal import ServiceLifecycle
 
@@ -71,7 +69,7 @@ public final class RunningServer: Sendable {
 ///       let reply = try await stream.reply(to: .requestHeaders([":path": "/"]))
 ///     }
 public func withRunningServer<Result>(
-  _ callout: CalloutServer, configuration: ServerConfiguration = .loopback,
+  _ callout: any ServableCallout, configuration: ServerConfiguration = .loopback,
   logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
   _ body: (RunningServer) async throws -> Result
 ) async throws -> Result {

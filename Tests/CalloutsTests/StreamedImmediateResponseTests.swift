@@ -10,7 +10,7 @@ import Testing
 struct StreamedImmediateResponseTests {
   private func parts(
     _ response: StreamedImmediateResponse, to message: ProcessingRequestMessage = .requestHeaders([:]),
-    executor: CalloutServer.HookExecutor = .eventLoop
+    executor: HookExecutor = .eventLoop
   ) async throws -> [Envoy_Service_ExtProc_V3_StreamedImmediateResponse] {
     let server = Given({ $0.hookExecutor = executor }, headers: { _, _ in .streamed(response) })
     return try await CalloutHarness(server).send(message).map(\.streamedImmediateResponse)
@@ -28,8 +28,8 @@ struct StreamedImmediateResponseTests {
   }
 
   @Test(
-    "headers, pieces and the end come in order", arguments: [CalloutServer.HookExecutor.eventLoop, .concurrent])
-  func body(executor: CalloutServer.HookExecutor) async throws {
+    "headers, pieces and the end come in order", arguments: [HookExecutor.eventLoop, .concurrent])
+  func body(executor: HookExecutor) async throws {
     let response = StreamedImmediateResponse(status: 200) { writer in
       try await writer.write("a")
       await Task.yield()

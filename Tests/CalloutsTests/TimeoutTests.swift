@@ -8,7 +8,7 @@ import Testing
 struct TimeoutTests {
   /// A callout whose hooks wait until they are cancelled.
   private func waiting(
-    _ policy: CalloutServer.LatePolicy, _ executor: CalloutServer.HookExecutor = .eventLoop, log: Log = Log()
+    _ policy: CalloutServer.LatePolicy, _ executor: HookExecutor = .eventLoop, log: Log = Log()
   ) -> CalloutHarness {
     CalloutHarness(
       Given(
@@ -30,7 +30,7 @@ struct TimeoutTests {
 
   @Test("a hook asks for more time, and Envoy gets the request by itself and before the answer")
   func byHand() async throws {
-    for executor in [CalloutServer.HookExecutor.eventLoop, .concurrent] {
+    for executor in [HookExecutor.eventLoop, .concurrent] {
       let server = Given(
         { $0.hookExecutor = executor },
         headers: { _, context in
@@ -120,8 +120,8 @@ struct TimeoutTests {
 
   @Test(
     "a late hook is given up: cancelled, and answered for",
-    arguments: [CalloutServer.HookExecutor.eventLoop, .concurrent])
-  func givenUp(executor: CalloutServer.HookExecutor) async throws {
+    arguments: [HookExecutor.eventLoop, .concurrent])
+  func givenUp(executor: HookExecutor) async throws {
     let log = Log()
     let passing = waiting(.giveUp(.passThrough), executor, log: log)
     #expect(try await passing.reply(to: .requestHeaders([:])) == .with { $0.requestHeaders = .init() })

@@ -8,7 +8,7 @@ struct ObservabilityTests {
   private let seen = Events<Void>()
   private let gate = Gate()
 
-  private func callout(_ executor: CalloutServer.HookExecutor = .eventLoop) -> Hooked {
+  private func callout(_ executor: HookExecutor = .eventLoop) -> Hooked {
     let (seen, gate) = (seen, gate)
     return Hooked(
       executor: executor,
@@ -78,9 +78,9 @@ struct ObservabilityTests {
   @Test(
     "streams that are reset while their hooks wait give their places back",
     arguments: [
-      CalloutServer.HookExecutor.eventLoop, .concurrent,
+      HookExecutor.eventLoop, .concurrent,
     ])
-  func places(executor: CalloutServer.HookExecutor) async throws {
+  func places(executor: HookExecutor) async throws {
     let callout = callout(executor)
     var configuration = ServerConfiguration.loopback
     configuration.limits.streamsPerConnection = 4
