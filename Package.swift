@@ -25,9 +25,11 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// An example: most need only ExtProc, but each names Callouts too so that a change there rebuilds it.
-func example(_ name: String, _ others: [Target.Dependency] = []) -> Target {
+func example(
+  _ name: String, _ others: [Target.Dependency] = [], of module: Target.Dependency = "ExtProc"
+) -> Target {
   .executableTarget(
-    name: name, dependencies: ["ExtProc", "Callouts"] + others, path: "Sources/Examples/\(name)",
+    name: name, dependencies: [module, "Callouts"] + others, path: "Sources/Examples/\(name)",
     swiftSettings: exampleSettings)
 }
 
@@ -57,6 +59,7 @@ let package = Package(
     .executable(name: "JWTAuth", targets: ["JWTAuth"]),
     .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
+    .executable(name: "NetworkBasic", targets: ["NetworkBasic"]),
     .executable(name: "NormalizeHeader", targets: ["NormalizeHeader"]),
     .executable(name: "ObservabilityServer", targets: ["ObservabilityServer"]),
     .executable(name: "Redirect", targets: ["Redirect"]),
@@ -169,6 +172,7 @@ let package = Package(
     example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
     example("LLMGateway", ["CalloutJSON", "EnvoyAPI", "GoogleCredentials", nioCore, logging, arguments]),
     example("MetadataServer"),
+    example("NetworkBasic", [logging, nioCore], of: "NetworkExtProc"),
     example("NormalizeHeader"),
     example("ObservabilityServer", ["CalloutJSON", arguments, logging, nioLocks]),
     example("Redirect"),

@@ -25,7 +25,12 @@ extension ByteBuffer {
     }
     let end = writerIndex
     moveWriterIndex(to: start)
-    writeMultipleIntegers(UInt8(compressed ? 1 : 0), UInt32(end - start - Self.grpcPrefixLength))
+    writeGRPCPrefix(compressed: compressed, length: end - start - Self.grpcPrefixLength)
     moveWriterIndex(to: end)
+  }
+
+  /// Writes what stands before a message of so many bytes.
+  package mutating func writeGRPCPrefix(compressed: Bool = false, length: Int) {
+    writeMultipleIntegers(UInt8(compressed ? 1 : 0), UInt32(length))
   }
 }

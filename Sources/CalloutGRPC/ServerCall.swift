@@ -81,6 +81,23 @@ package final class ServerCall: HTTP2StreamHandler {
     }
   }
 
+  /// Sends one message, which begins with the `headLength` bytes that `head` writes and ends with `rest`; that is not
+  /// copied before it is sent.
+  package func send(headLength: Int, _ head: (inout ByteBuffer) -> Void, rest: ByteBuffer) {
+    guard responseCompression == .identity else {
+      return send { buffer in
+        head(&buffer)
+        buffer.writeImmutableBuffer(rest)
+      }
+    }
+    guard !isOver else { return }
+    sendHeaders()
+    stream.write(before: rest) { buffer in
+      buffer.writeGRPCPrefix(length: headLength + rest.readableBytes)
+      head(&buffer)
+    }
+  }
+
   /// Bytes sent and not yet taken by the connection are more than it should hold: wait for `whenDrained`.
   package var isOutboundFull: Bool { stream.isOutboundFull }
 

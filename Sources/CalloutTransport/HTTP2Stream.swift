@@ -33,7 +33,10 @@ package final class HTTP2Stream {
   /// Where the session's list of streams has this one.
   @exclusivity(unchecked) var index = 0
 
+  /// What is sent next, in memory of the stream's own.
   @exclusivity(unchecked) private var outbound: ByteBuffer
+  /// What is sent after it: large pieces that belong to others too, and what was written after them.
+  @exclusivity(unchecked) private var queue = OutboundQueue()
   @exclusivity(unchecked) private var trailers: Trailers?
   @exclusivity(unchecked) private var isDeferred = false
   @exclusivity(unchecked) private var isOverHighWater = false
@@ -65,7 +68,15 @@ package final class HTTP2Stream {
   package func write(_ body: (inout ByteBuffer) throws -> Void) rethrows {
     guard !isClosed, trailers == nil else { return }
     defer { resume() }
-    try body(&outbound)
+    if queue.isEmpty { try body(&outbound) } else { try queue.write(body) }
+  }
+
+  /// Appends what `body` writes and then `bytes`, which are not copied but held until they are sent.
+  package func write(before bytes: ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
+    guard !isClosed, trailers == nil else { return }
+    if queue.isEmpty { body(&outbound) } else { queue.write(body) }
+    queue.append(bytes)
+    resume()
   }
 
   /// Ends our side after all that was written, with trailers if there are any.
@@ -85,7 +96,7 @@ package final class HTTP2Stream {
   }
 
   /// Bytes written and not yet handed to the connection.
-  package var outboundBytes: Int { outbound.readableBytes }
+  package var outboundBytes: Int { outbound.readableBytes + queue.byteCount }
 
   /// True from the moment that more than `streamOutboundHighWater` bytes wait until all of them have left.
   package var isOutboundFull: Bool { isOverHighWater }
@@ -108,6 +119,7 @@ package final class HTTP2Stream {
 
   func close() {
     hasClosed = true
+    queue = OutboundQueue()
     var unsent = ByteBuffer()
     swap(&unsent, &outbound)
     session.giveBack(unsent)
@@ -138,7 +150,7 @@ package final class HTTP2Stream {
   }
 
   private func resume() {
-    if outbound.readableBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
+    if outboundBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
     if isDeferred {
       isDeferred = false
       nghttp2_session_resume_data(session.pointer, id)
@@ -148,8 +160,9 @@ package final class HTTP2Stream {
 
   /// Answers nghttp2's question how many of the `limit` bytes it could send there are, and whether they are the last.
   func offerBody(limit: Int, flags: UnsafeMutablePointer<UInt32>) -> Int {
-    let length = min(limit, outbound.readableBytes)
-    if length == outbound.readableBytes, let trailers {
+    let waiting = outboundBytes
+    let length = min(limit, waiting)
+    if length == waiting, let trailers {
       flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
       submit(trailers, flags: flags)
     } else if length == 0 {
@@ -174,10 +187,13 @@ package final class HTTP2Stream {
 
   /// Moves `length` bytes of body behind a frame header that was just written to `output`.
   func moveBody(_ length: Int, to output: inout HTTP2Output) {
-    outbound.withUnsafeReadableBytes { output.append(UnsafeRawBufferPointer(rebasing: $0.prefix(length))) }
-    outbound.moveReaderIndex(forwardBy: length)
+    let first = min(length, outbound.readableBytes)
+    outbound.withUnsafeReadableBytes { output.append(UnsafeRawBufferPointer(rebasing: $0.prefix(first))) }
+    outbound.moveReaderIndex(forwardBy: first)
+    if first < length { queue.move(length - first, to: &output) }
     guard outbound.readableBytes == 0 else { return }
     outbound.clear()
+    guard queue.isEmpty else { return }
     if isOverHighWater {
       isOverHighWater = false
       session.drained(self)

@@ -21,7 +21,7 @@ public final class CalloutContext {
   private let streamID: Int
   /// The stream while it lasts. It is longer there than any hook runs, and so is not counted.
   private unowned(unsafe) var stream: (any CalloutStream)?
-  private var storage: [ObjectIdentifier: any Sendable] = [:]
+  private var storage = ContextStorage()
   private var metadataFields: [UInt8] = []
   /// Of each message that brought some, for their values by filter are to be joined, which protobuf would not do.
   private var attributeFields: [[UInt8]] = []
@@ -37,8 +37,8 @@ public final class CalloutContext {
 
   /// The stream's own value of a key, at first the key's default.
   public subscript<Key: CalloutContextKey>(key: Key.Type) -> Key.Value {
-    get { storage[ObjectIdentifier(key)] as? Key.Value ?? Key.defaultValue }
-    set { storage[ObjectIdentifier(key)] = newValue }
+    get { storage[key] }
+    set { storage[key] = newValue }
   }
 
   /// The attributes that the proxy was configured to send, such as `source.address`, by the name of the filter that
@@ -86,16 +86,6 @@ public final class CalloutContext {
   private func decoded(_ fields: [UInt8]) -> ProcessingRequestMessage {
     (try? ProcessingRequestMessage(serializedBytes: fields)) ?? ProcessingRequestMessage()
   }
-}
-
-/// The key of a value in a `CalloutContext`.
-///
-///     enum Seen: CalloutContextKey { static let defaultValue = 0 }
-///     context[Seen.self] += 1
-public protocol CalloutContextKey {
-  associatedtype Value: Sendable
-  /// The value until one is set.
-  static var defaultValue: Value { get }
 }
 
 /// What a context asks of its stream; may be called from where a hook runs.

@@ -26,11 +26,11 @@ public struct CalloutError: Error, Sendable, Hashable, CustomStringConvertible {
 
   public var description: String { message }
 
-  static func malformed(_ message: String) -> CalloutError {
+  package static func malformed(_ message: String) -> CalloutError {
     CalloutError(.malformedRequest, "malformed ProcessingRequest: \(message)")
   }
 
-  static func illegal(_ message: String) -> CalloutError {
+  package static func illegal(_ message: String) -> CalloutError {
     CalloutError(.illegalReply, "Envoy would refuse this reply: \(message)")
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CalloutGRPC
 internal import CalloutTransport
 package import Callouts
 internal import NIOCore

@@ -12,7 +12,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   // Unchecked: touched on the event loop only; what runs elsewhere is the hook, which gets the context alone while
   // the call is paused.
 
-  let call: any ProcessTransport
+  let call: any CallTransport
   let service: ProcessService
   package let context: CalloutContext
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
@@ -39,7 +39,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   /// Who tests hooks is told of what else nobody needs to know.
   @exclusivity(unchecked) package var observer: (any ProcessCallObserver)?
 
-  package init(_ call: any ProcessTransport, _ service: ProcessService) {
+  package init(_ call: any CallTransport, _ service: ProcessService) {
     self.call = call
     self.service = service
     state = ProcessingState(service.filter)

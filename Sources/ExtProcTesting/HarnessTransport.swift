@@ -6,7 +6,7 @@ internal import ExtProc
 internal import NIOCore
 
 /// Carries one stream between a harness and the callout, on an event loop.
-final class HarnessTransport: ProcessTransport, ProcessCallObserver, @unchecked Sendable {
+final class HarnessTransport: CallTransport, ProcessCallObserver, @unchecked Sendable {
   // Unchecked: touched on its event loop only, but for what is constant.
 
   let id = 1
@@ -72,6 +72,13 @@ final class HarnessTransport: ProcessTransport, ProcessCallObserver, @unchecked 
     var reply = ByteBuffer()
     body(&reply)
     replies.append(reply)
+  }
+
+  func send(headLength: Int, _ head: (inout ByteBuffer) -> Void, rest: ByteBuffer) {
+    send { message in
+      head(&message)
+      message.writeImmutableBuffer(rest)
+    }
   }
 
   func finish(_ status: GRPCStatus) { end(.finished(status)) }

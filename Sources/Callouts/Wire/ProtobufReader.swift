@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import NIOCore
+package import NIOCore
 
 /// Reads the protobuf wire format field by field, without allocating.
 ///
 /// Source: protobuf.dev, "Encoding". Throws `CalloutError.malformedRequest` where the bytes are not protobuf.
-struct ProtobufReader {
+package struct ProtobufReader {
   private let bytes: UnsafeRawBufferPointer
-  private(set) var offset: Int
+  package private(set) var offset: Int
   private let end: Int
 
   /// A field's number and wire type.
-  struct Tag {
-    var field: Int
-    var wireType: WireType
+  package struct Tag {
+    package var field: Int
+    package var wireType: WireType
   }
 
-  enum WireType: UInt8 { case varint, fixed64, lengthDelimited, startGroup, endGroup, fixed32 }
+  package enum WireType: UInt8 { case varint, fixed64, lengthDelimited, startGroup, endGroup, fixed32 }
 
-  init(_ bytes: UnsafeRawBufferPointer, range: Range<Int>? = nil) {
+  package init(_ bytes: UnsafeRawBufferPointer, range: Range<Int>? = nil) {
     self.bytes = bytes
     offset = range?.lowerBound ?? 0
     end = range?.upperBound ?? bytes.count
   }
 
   /// The next field, or nil at the end.
-  mutating func nextTag() throws(CalloutError) -> Tag? {
+  package mutating func nextTag() throws(CalloutError) -> Tag? {
     guard offset < end else { return nil }
     // Nearly every tag is one byte.
     let byte = bytes[offset]
@@ -46,7 +46,7 @@ struct ProtobufReader {
     return Tag(field: Int(key >> 3), wireType: wireType)
   }
 
-  mutating func readVarint() throws(CalloutError) -> UInt64 {
+  package mutating func readVarint() throws(CalloutError) -> UInt64 {
     // Nearly every length is one byte.
     if offset < end, bytes[offset] < 0x80 {
       offset += 1
@@ -70,7 +70,7 @@ struct ProtobufReader {
   }
 
   /// The range of a length-delimited field's content.
-  mutating func readRange() throws(CalloutError) -> Range<Int> {
+  package mutating func readRange() throws(CalloutError) -> Range<Int> {
     let length = try readVarint()
     guard length <= UInt64(end - offset) else { throw .malformed("a field is longer than its message") }
     let start = offset
@@ -79,7 +79,7 @@ struct ProtobufReader {
   }
 
   /// Passes over the content of a field that nobody here reads.
-  mutating func skip(_ tag: Tag) throws(CalloutError) {
+  package mutating func skip(_ tag: Tag) throws(CalloutError) {
     switch tag.wireType {
     case .varint: _ = try readVarint()
     case .fixed64: try advance(8)
@@ -120,7 +120,7 @@ struct ProtobufReader {
 
 extension ByteBuffer {
   /// Calls `body` with the readable bytes, keeping the type of what it throws.
-  func readProtobuf<Value>(
+  package func readProtobuf<Value>(
     _ body: (UnsafeRawBufferPointer) throws(CalloutError) -> Value
   ) throws(CalloutError) -> Value {
     try withUnsafeReadableBytes { bytes -> Result<Value, CalloutError> in

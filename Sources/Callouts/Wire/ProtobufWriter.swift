@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import NIOCore
+package import NIOCore
 
 /// Writes the protobuf wire format into memory whose size was worked out before, so nothing moves afterwards.
 ///
 /// All our field numbers are below 16, so every tag is one byte. Source: protobuf.dev, "Encoding".
-struct ProtobufWriter {
+package struct ProtobufWriter {
   private var cursor: UnsafeMutableRawPointer
   private let end: UnsafeMutableRawPointer
 
@@ -15,7 +15,7 @@ struct ProtobufWriter {
 
   fileprivate var isFull: Bool { cursor == end }
 
-  mutating func varint(_ value: UInt64) {
+  package mutating func varint(_ value: UInt64) {
     var value = value
     while value >= 0x80 {
       byte(UInt8(truncatingIfNeeded: value) | 0x80)
@@ -24,34 +24,34 @@ struct ProtobufWriter {
     byte(UInt8(value))
   }
 
-  mutating func varint(field: Int, _ value: UInt64) {
+  package mutating func varint(field: Int, _ value: UInt64) {
     byte(UInt8(field << 3))
     varint(value)
   }
 
   /// The tag and length of a length-delimited field, whose content is written next.
-  mutating func head(field: Int, length: Int) {
+  package mutating func head(field: Int, length: Int) {
     byte(UInt8(field << 3 | 2))
     varint(UInt64(length))
   }
 
-  mutating func string(field: Int, _ string: String) {
+  package mutating func string(field: Int, _ string: String) {
     string.withBytes { bytes(field: field, $0) }
   }
 
-  mutating func bytes(field: Int, _ bytes: ByteBuffer) {
+  package mutating func bytes(field: Int, _ bytes: ByteBuffer) {
     head(field: field, length: bytes.readableBytes)
     bytes.withUnsafeReadableBytes { raw($0) }
   }
 
-  mutating func bytes(field: Int, _ bytes: UnsafeRawBufferPointer) {
+  package mutating func bytes(field: Int, _ bytes: UnsafeRawBufferPointer) {
     head(field: field, length: bytes.count)
     raw(bytes)
   }
 
-  mutating func array(_ bytes: [UInt8]) { bytes.withUnsafeBytes { raw($0) } }
+  package mutating func array(_ bytes: [UInt8]) { bytes.withUnsafeBytes { raw($0) } }
 
-  mutating func raw(_ bytes: UnsafeRawBufferPointer) {
+  package mutating func raw(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress else { return }
     precondition(bytes.count <= end - cursor)
     cursor.copyMemory(from: start, byteCount: bytes.count)
@@ -65,16 +65,16 @@ struct ProtobufWriter {
   }
 }
 
-enum Protobuf {
-  static func sizeOfVarint(_ value: UInt64) -> Int { (64 - (value | 1).leadingZeroBitCount + 6) / 7 }
+package enum Protobuf {
+  package static func sizeOfVarint(_ value: UInt64) -> Int { (64 - (value | 1).leadingZeroBitCount + 6) / 7 }
 
   /// The size of a length-delimited field, tag and length included.
-  static func sizeOfField(_ length: Int) -> Int { 1 + sizeOfVarint(UInt64(length)) + length }
+  package static func sizeOfField(_ length: Int) -> Int { 1 + sizeOfVarint(UInt64(length)) + length }
 }
 
 extension String {
   /// Calls `body` with the text's bytes, without a copy of the text.
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     utf8.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
       ?? Array(utf8).withUnsafeBytes(body)
   }
@@ -82,7 +82,7 @@ extension String {
 
 extension ByteBuffer {
   /// Appends exactly `size` bytes, which `body` writes.
-  mutating func writeProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
+  package mutating func writeProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
     writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
       var writer = ProtobufWriter(UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]))
       body(&writer)
@@ -94,7 +94,7 @@ extension ByteBuffer {
 
 extension [UInt8] {
   /// Appends exactly `size` bytes, which `body` writes.
-  mutating func appendProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
+  package mutating func appendProtobuf(size: Int, _ body: (inout ProtobufWriter) -> Void) {
     append(addingCapacity: size) { span in
       span.withUnsafeMutableBufferPointer { bytes, count in
         var writer = ProtobufWriter(UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: size))

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package import CalloutGRPC
 package import CalloutTransport
 package import NIOCore
 
-/// What carries one ext_proc stream: a gRPC call, or a test. Confined to its event loop.
-package protocol ProcessTransport: AnyObject {
+/// What carries the messages of one stream: a gRPC call, or a test. Confined to its event loop.
+package protocol CallTransport: AnyObject {
   /// The number of the stream, for logs.
   var id: Int { get }
   /// The proxy's address as text, or nil for a Unix-domain socket.
@@ -27,12 +26,15 @@ package protocol ProcessTransport: AnyObject {
   func resume()
   /// Sends one message, whose bytes `body` writes.
   func send(_ body: (inout ByteBuffer) -> Void)
+  /// Sends one message, which begins with the `headLength` bytes that `head` writes and ends with `rest`; that is not
+  /// copied before it is sent.
+  func send(headLength: Int, _ head: (inout ByteBuffer) -> Void, rest: ByteBuffer)
   func markAnswered()
   /// Ends the stream.
   func finish(_ status: GRPCStatus)
 }
 
-extension ServerCall: ProcessTransport {
+extension ServerCall: CallTransport {
   package var peer: String? { connection.peer }
   package var tasks: EventLoopTasks { connection.tasks }
   package func add(_ hook: EventLoopWork) { connection.tasks.add(hook) }

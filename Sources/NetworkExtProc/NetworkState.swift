@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import NIOCore
+
+/// The rules of a connection's stream: in which messages a reply is told. Does no I/O.
+///
+/// What Envoy 1.36 to 1.40 was seen to do:
+/// - It forwards the data of each response, whatever `data_processing_status` says; without any, the bytes are lost.
+/// - Of a response with data of both directions it reads only `read_data`: what is injected needs a message of its own.
+/// - It drops the data of a response that closes the connection: that, too, is told in a message of its own.
+/// - Each message of its own needs an answer in the same direction, be it empty, or its timeout closes the connection.
+struct NetworkState {
+  private var ended: Set<NetworkDirection> = []
+  /// The proxy was told to close the connection or to ask no more: what crossed that on the way is not answered.
+  private(set) var isOver = false
+
+  /// Tells `send` the messages that answer a request; throws where Envoy would not do what the reply says.
+  mutating func answer(
+    _ request: NetworkRequest, _ direction: NetworkDirection, with reply: NetworkReply, _ send: (NetworkMessage) -> Void
+  ) throws(CalloutError) {
+    if let injected = reply.injected {
+      guard !ended.contains(direction.opposite) else {
+        throw .illegal("bytes were injected into a direction that has ended")
+      }
+      for chunk in injected.chunks(ofAtMost: Self.maxDataLength) {
+        send(NetworkMessage(direction.opposite, chunk, endOfStream: false))
+      }
+    }
+    let attachments = NetworkMessage.Attachments(reply)
+    if reply.passesData {
+      switch reply.action {
+      case .proceed: send(NetworkMessage(passing: request.field, attachments))
+      case .replace(let chunks): replace(request, direction, chunks, attachments, send)
+      }
+    }
+    if request.data.endOfStream { ended.insert(direction) }
+    if reply.closesStream { isOver = true }
+    guard reply.connectionStatus != .continue else { return }
+    send(NetworkMessage(reply.connectionStatus, reply.passesData ? NetworkMessage.Attachments() : attachments))
+    isOver = true
+  }
+
+  /// Has the proxy close the connection, whatever it is about to ask.
+  mutating func close(_ send: (NetworkMessage) -> Void) {
+    guard !isOver else { return }
+    isOver = true
+    send(NetworkMessage(.close))
+  }
+
+  private func replace(
+    _ request: NetworkRequest, _ direction: NetworkDirection, _ chunks: [ByteBuffer],
+    _ attachments: NetworkMessage.Attachments, _ send: (NetworkMessage) -> Void
+  ) {
+    var pieces = chunks.flatMap { $0.chunks(ofAtMost: Self.maxDataLength) }
+    let last = pieces.popLast() ?? ByteBuffer()
+    for piece in pieces { send(NetworkMessage(direction, piece, endOfStream: false)) }
+    send(NetworkMessage(direction, last, endOfStream: request.data.endOfStream, attachments))
+  }
+
+  /// Bytes of one message: proxies take no gRPC messages much longer, some of them 64 KiB.
+  private static let maxDataLength = 62 * 1_024
+}
