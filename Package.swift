@@ -60,6 +60,7 @@ let package = Package(
     .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
     .executable(name: "NetworkBasic", targets: ["NetworkBasic"]),
+    .executable(name: "NetworkFilter", targets: ["NetworkFilter"]),
     .executable(name: "NormalizeHeader", targets: ["NormalizeHeader"]),
     .executable(name: "ObservabilityServer", targets: ["ObservabilityServer"]),
     .executable(name: "Redirect", targets: ["Redirect"]),
@@ -173,6 +174,7 @@ let package = Package(
     example("LLMGateway", ["CalloutJSON", "EnvoyAPI", "GoogleCredentials", nioCore, logging, arguments]),
     example("MetadataServer"),
     example("NetworkBasic", [logging, nioCore], of: "NetworkExtProc"),
+    example("NetworkFilter", [logging, nioCore], of: "NetworkExtProc"),
     example("NormalizeHeader"),
     example("ObservabilityServer", ["CalloutJSON", arguments, logging, nioLocks]),
     example("Redirect"),
@@ -222,6 +224,14 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "NetworkExtProcTests",
+      dependencies: [
+        "NetworkExtProc", "Callouts", "CalloutGRPC", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix, nioLocks,
+        protobuf,
+        logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "CalloutBenchTests",
       dependencies: [
         "CalloutBench", "CalloutServing", "Callouts", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf,
@@ -239,7 +249,8 @@ let package = Package(
     .testTarget(
       name: "EnvoyTests",
       dependencies: [
-        "ExtProc", "EnvoyAPI", "ExtProcTesting", "Basic", "AddHeader", nioCore, protobuf, logging,
+        "ExtProc", "NetworkExtProc", "EnvoyAPI", "ExtProcTesting", "CalloutServing", "Basic", "AddHeader",
+        "NetworkBasic", "NetworkFilter", nioCore, protobuf, logging,
       ],
       swiftSettings: strict),
   ]

@@ -3,7 +3,7 @@ package import NIOCore
 
 /// The NIO end of an HTTP/2 connection: moves bytes between a channel and its `HTTP2Session`.
 ///
-/// Everything a turn of the event loop produces leaves in one write. While the peer does not read what we
+/// Everything a turn of the event loop produces leaves in one write. While a client does not read what we
 /// wrote we do not read from it either, so a connection's memory is bounded by the channel's high-water mark
 /// and the flow-control windows.
 package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
@@ -90,7 +90,8 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   }
 
   package func read(context: ChannelHandlerContext) {
-    if context.channel.isWritable {
+    // A client reads on: if both ends waited for the other to read first, neither would.
+    if context.channel.isWritable || session.role == .client {
       context.read()
     } else {
       isReadHeldBack = true

@@ -37,7 +37,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
   @exclusivity(unchecked) var timing: HookTiming?
   @exclusivity(unchecked) var bodies: BodyHandlers?
   /// Who tests hooks is told of what else nobody needs to know.
-  @exclusivity(unchecked) package var observer: (any ProcessCallObserver)?
+  @exclusivity(unchecked) package var observer: (any StreamObserver)?
 
   package init(_ call: any CallTransport, _ service: ProcessService) {
     self.call = call
@@ -297,12 +297,4 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     case .reset: return call.isAnswered && !wasInterrupted ? .completed : .cancelled
     }
   }
-}
-
-/// Is told what hooks do, on the event loop of their stream.
-package protocol ProcessCallObserver: AnyObject {
-  /// Hooks have nothing to do until the proxy sends something, or the stream is over.
-  func hooksAreQuiet()
-  /// The stream is over, and no hook is at work any more.
-  func streamEnded(_ ending: StreamEnding)
 }

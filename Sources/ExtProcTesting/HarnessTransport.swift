@@ -4,9 +4,11 @@ internal import CalloutTransport
 internal import Callouts
 internal import ExtProc
 internal import NIOCore
+internal import NIOPosix
+internal import NetworkExtProc
 
 /// Carries one stream between a harness and the callout, on an event loop.
-final class HarnessTransport: CallTransport, ProcessCallObserver, @unchecked Sendable {
+final class HarnessTransport: CallTransport, StreamObserver, @unchecked Sendable {
   // Unchecked: touched on its event loop only, but for what is constant.
 
   let id = 1
@@ -19,21 +21,21 @@ final class HarnessTransport: CallTransport, ProcessCallObserver, @unchecked Sen
   let isOutboundFull = false
   var whenDrained: (() -> Void)?
 
-  private(set) var call: ProcessCall?
+  private var call: (any HarnessedCall)?
   private(set) var ending: StreamEnding?
   private var isOver = false
   private var replies: [ByteBuffer] = []
   private var sender: CheckedContinuation<[ByteBuffer], any Error>?
   private var enders: [CheckedContinuation<Void, Never>] = []
 
-  init(_ eventLoop: any EventLoop, metadata: [(name: String, value: String)]) {
-    self.eventLoop = eventLoop
-    self.metadata = metadata
+  init(metadata: KeyValuePairs<String, String>) {
+    eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    self.metadata = metadata.map { (name: $0, value: $1) }
     tasks = EventLoopTasks(eventLoop)
   }
 
   /// Joins the stream that this carries; they hold each other until `close()`.
-  func carry(_ call: ProcessCall) {
+  func carry(_ call: any HarnessedCall) {
     self.call = call
     call.observer = self
   }
@@ -106,4 +108,19 @@ final class HarnessTransport: CallTransport, ProcessCallObserver, @unchecked Sen
     }
     replies = []
   }
+}
+
+/// One stream of a callout of any kind.
+protocol HarnessedCall: ServerCallHandler {
+  /// Hooks have nothing to do until the proxy sends something.
+  var isQuiet: Bool { get }
+  /// What ended the stream from the callout's side.
+  var failure: (any Error)? { get }
+  var observer: (any StreamObserver)? { get set }
+}
+
+extension ProcessCall: HarnessedCall {}
+
+extension NetworkCall: HarnessedCall {
+  var isQuiet: Bool { !isBusy }
 }

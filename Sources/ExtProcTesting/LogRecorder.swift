@@ -21,8 +21,10 @@ public final class LogRecorder: Sendable {
   }
 
   private let recorded = NIOLockedValueBox<[Entry]>([])
+  private let level: Logger.Level
 
-  public init() {}
+  /// - Parameter level: the least level that is kept.
+  public init(level: Logger.Level = .trace) { self.level = level }
 
   /// All lines so far, in order.
   public var entries: [Entry] { recorded.withLockedValue { $0 } }
@@ -30,13 +32,13 @@ public final class LogRecorder: Sendable {
   /// The lines so far of a level or above.
   public func entries(atLeast level: Logger.Level) -> [Entry] { entries.filter { $0.level >= level } }
 
-  /// A logger whose lines are kept, those of every level.
-  public var logger: Logger { Logger(label: "recorded", factory: { _ in Handler(recorder: self) }) }
+  /// A logger whose lines are kept.
+  public var logger: Logger { Logger(label: "recorded", factory: { _ in Handler(recorder: self, logLevel: level) }) }
 
   private struct Handler: LogHandler {
     let recorder: LogRecorder
     var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
+    var logLevel: Logger.Level
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
       get { metadata[key] }

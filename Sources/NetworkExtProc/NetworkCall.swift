@@ -17,7 +17,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
   /// What ended the connection from our side.
   package private(set) var failure: (any Error)?
   /// Who tests hooks is told of what else nobody needs to know.
-  package var observer: (any NetworkCallObserver)?
+  package var observer: (any StreamObserver)?
 
   private let call: any CallTransport
   private let service: NetworkService
@@ -162,7 +162,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
   /// The stream is over and no hook is at work any more.
   private func hooksHaveEnded() {
     if hasStarted { service.server.onConnectionEnd(connectionEnding, context: context) }
-    observer?.connectionEnded(connectionEnding)
+    observer?.streamEnded(connectionEnding)
     // The stream gives back its place among the connection's.
     call.resume()
   }
@@ -187,12 +187,4 @@ extension NetworkCalloutServer.FailurePolicy {
     case .passThrough: .continue
     }
   }
-}
-
-/// Is told what hooks do, on the event loop of their stream.
-package protocol NetworkCallObserver: AnyObject {
-  /// Hooks have nothing to do until the proxy sends something, or the connection is over.
-  func hooksAreQuiet()
-  /// The connection is over, and no hook is at work any more.
-  func connectionEnded(_ ending: StreamEnding)
 }

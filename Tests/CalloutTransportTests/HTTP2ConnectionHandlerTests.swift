@@ -83,6 +83,20 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
+  @Test("a client reads all the same, for a server that waits to be read could not go on either")
+  func clientReads() throws {
+    let gate = OutboundGate()
+    let handler = HTTP2ConnectionHandler(session: HTTP2Session(role: .client), observer: ConnectionObserverStub())
+    let channel = EmbeddedChannel(handlers: [gate, handler])
+    try channel.connect(to: SocketAddress(unixDomainSocketPath: "embedded")).wait()
+    let before = gate.reads
+    channel.isWritable = false
+    channel.pipeline.fireChannelWritabilityChanged()
+    channel.pipeline.read()
+    #expect(gate.reads == before + 1)
+    _ = try channel.finish(acceptAlreadyClosed: true)
+  }
+
   @Test("nothing is written to a channel that cannot take it, and all of it once it can")
   func heldBackWrites() throws {
     let server = try EmbeddedServer()

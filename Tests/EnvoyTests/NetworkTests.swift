@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+import CalloutServing
+import ExtProcTesting
+import Logging
+import NIOCore
+import NetworkExtProc
+import SwiftProtobuf
+import Testing
+
+@testable import NetworkBasic
+@testable import NetworkFilter
+
+// Envoy's own tests of its network filter, seen from the server's side, and what the proto says.
+
+@Suite(
+  "Connections through Envoy", .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"),
+  .timeLimit(.minutes(3)))
+struct NetworkTests {
+  @Test("both directions pass, and each ends by itself, whichever ends first", arguments: [true, false])
+  func halfClose(clientFirst: Bool) async throws {
+    // Envoy 1.40 loses the last bytes of an upstream that closes with them when the client has ended before, whatever
+    // answers it: so the upstream ends once the client has them.
+    let (clientHasAll, received) = AsyncStream<Void>.makeStream()
+    let upstream: TCPUpstream.Handler = { connection in
+      try await connection.send("220 hi\r\n")
+      if !clientFirst { try await connection.finish() }
+      let text = try await connection.receiveAll()
+      if clientFirst { try await connection.send("got \(text)") }
+      for await _ in clientHasAll { return }
+    }
+    try await withNetworkProxy(NetworkBasic(), upstream: upstream) { proxy in
+      let connection = try await proxy.connect()
+      #expect(try await String(buffer: connection.receive(8)) == "220 hi\r\n")
+      if !clientFirst { #expect(try await connection.receiveAll() == "") }
+      try await connection.send("hello")
+      try await connection.finish()
+      if clientFirst { #expect(try await String(buffer: connection.receive(9)) == "got hello") }
+      received.yield()
+      #expect(try await connection.receiveAll() == "")
+      #expect(proxy.log.entries(atLeast: .warning).isEmpty)
+      #expect(try await proxy.envoy.statistic("network_ext_proc.network_callout.streams_grpc_error") == 0)
+    }
+  }
+
+  @Test("a connection that sends nothing ends in peace")
+  func empty() async throws {
+    try await withNetworkProxy(NetworkBasic()) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.finish()
+      #expect(try await connection.receiveAll() == "")
+    }
+  }
+
+  @Test("the client sees other bytes, several chunks, injected ones, and the order of all")
+  func modified() async throws {
+    let server = Scripted(
+      read: { data in
+        switch data.string {
+        case "chunks": .replace(chunks: ["1", "2", "3"].map { ByteBuffer(string: $0) })
+        case "drop": .drop
+        case "ask": .drop.injecting(ByteBuffer(string: "answer"))
+        default: .replace("<\(data.string)>")
+        }
+      }, write: { data in .replace("[\(data.string)]") })
+    try await withNetworkProxy(server) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("a")
+      #expect(try await String(buffer: connection.receive(5)) == "[<a>]")
+      try await connection.send("ask")
+      #expect(try await String(buffer: connection.receive(6)) == "answer")
+      try await connection.send("drop")
+      // What was dropped is not there, and the connection goes on.
+      try await connection.send("b")
+      var seen = try await String(buffer: connection.receive(5))
+      // The two may have reached Envoy as one piece.
+      if seen.hasPrefix("[<dro") { seen += try await String(buffer: connection.receive(4)) }
+      #expect(seen == "[<b>]" || seen == "[<dropb>]")
+      try await connection.send("chunks")
+      // The three chunks come back in one piece or in several, each in brackets of its own.
+      var digits = ""
+      while digits.count < 3 {
+        digits += try await String(buffer: connection.receive(1)).filter(\.isNumber)
+      }
+      #expect(digits == "123")
+    }
+  }
+
+  @Test("the client sees its connection closed, with what came before, or reset")
+  func closed() async throws {
+    let server = Scripted(
+      read: { data in
+        switch data.string {
+        case "quit": .continue.closing()
+        case "bad": .close.injecting(ByteBuffer(string: "no"))
+        case "reset": .reset
+        default: .continue
+        }
+      })
+    try await withNetworkProxy(
+      server,
+      upstream: { connection in
+        while let bytes = try await connection.receive() { try await connection.send(bytes) }
+      }
+    ) { proxy in
+      let closing = try await proxy.connect()
+      try await closing.send("hello")
+      #expect(try await String(buffer: closing.receive(5)) == "hello")
+      try await closing.send("bad")
+      #expect(try await closing.receiveAll() == "no")
+      let quitting = try await proxy.connect()
+      try await quitting.send("quit")
+      _ = try await quitting.receiveAll()
+      let resetting = try await proxy.connect()
+      try await resetting.send("reset")
+      await #expect(throws: IOError.self) { try await resetting.receiveAll() }
+      #expect(try await proxy.envoy.statistic("network_ext_proc.network_callout.connections_closed") == 3)
+      #expect(try await proxy.envoy.statistic("network_ext_proc.network_callout.connections_reset") == 1)
+      #expect(try await proxy.envoy.statistic("network_ext_proc.network_callout.streams_grpc_error") == 0)
+    }
+  }
+
+  @Test("bytes that close their connection never reach the upstream")
+  func keptBack() async throws {
+    let (texts, received) = AsyncStream<String>.makeStream()
+    let server = Scripted(read: { $0.string.contains("secret") ? .close : .continue })
+    try await withNetworkProxy(
+      server,
+      upstream: { connection in
+        received.yield(try await connection.receiveAll())
+        received.finish()
+      }
+    ) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("secret")
+      #expect(try await connection.receiveAll() == "")
+      #expect(await texts.reduce("", +) == "")
+    }
+  }
+
+  @Test("a hook that throws closes the connection, with failure_mode_allow too; or lets pass, by its policy")
+  func failing() async throws {
+    for allow in [false, true] {
+      try await withNetworkProxy(Scripted(read: { _ in throw Broken() }), filter: { $0.failureModeAllow = allow }) {
+        let connection = try await $0.connect()
+        try await connection.send("hello")
+        #expect(try await connection.receiveAll() == "")
+      }
+    }
+    try await withNetworkProxy(Scripted(policy: .passThrough, read: { _ in throw Broken() })) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("hello")
+      #expect(try await String(buffer: connection.receive(5)) == "hello")
+    }
+  }
+
+  @Test("without a server connections are closed, or pass where that is allowed")
+  func noServer() async throws {
+    try await withTCPUpstream { upstream in
+      let server = try await RunningServer.start(NetworkBasic().service(.loopback))
+      try await server.stop()
+      for allow in [false, true] {
+        var callout = EnvoyConfiguration.NetworkCallout(server.addresses.plaintext!)
+        callout.failureModeAllow = allow
+        var configuration = EnvoyConfiguration(upstream: upstream.address)
+        configuration.traffic = .tcp
+        configuration.networkCallouts = [callout]
+        try await withEnvoy(configuration) { envoy in
+          let connection = try await TCPConnection.connect(to: envoy.address)
+          try await connection.send("a")
+          if !allow { #expect(try await connection.receiveAll() == "") }
+          // The first bytes may be lost to the failed stream; those after them pass.
+          if allow {
+            var echoed = ByteBuffer()
+            while echoed.readableBytes == 0 {
+              try await connection.send("b")
+              echoed = try await connection.receive(1)
+            }
+            #expect(String(buffer: echoed).allSatisfy { "ab".contains($0) })
+          }
+        }
+      }
+    }
+  }
+
+  @Test("a direction that is skipped is not asked about", arguments: [true, false])
+  func skip(read: Bool) async throws {
+    let server = Scripted(read: { .replace("r\($0.string)") }, write: { .replace("w\($0.string)") })
+    try await withNetworkProxy(
+      server,
+      filter: {
+        $0.processesRead = read
+        $0.processesWrite = !read
+      }
+    ) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("a")
+      #expect(try await String(buffer: connection.receive(2)) == (read ? "ra" : "wa"))
+    }
+  }
+
+  @Test("attributes and metadata reach the hooks, and the stream can be left")
+  func attributes() async throws {
+    let server = Scripted(readInContext: { data, context in
+      let port = context.attribute("destination.port")?.numberValue ?? 0
+      return .replace("\(data.string) \(port > 0)").closingStream()
+    })
+    try await withNetworkProxy(
+      server, filter: { $0.furtherJSON = #"{"connection_attributes": ["destination.port"]}"# }
+    ) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("a")
+      #expect(try await String(buffer: connection.receive(6)) == "a true")
+      try await connection.send("b")
+      #expect(try await String(buffer: connection.receive(1)) == "b")
+    }
+  }
+
+  @Test("200 connections at once are each answered their own")
+  func many() async throws {
+    try await withNetworkProxy(NetworkBasic()) { proxy in
+      try await withThrowingTaskGroup(of: Void.self) { clients in
+        for number in 0..<200 {
+          clients.addTask {
+            let connection = try await proxy.connect()
+            for round in 0..<5 {
+              let text = "connection \(number) round \(round) " + String(repeating: "x", count: number * 50)
+              try await connection.send(text)
+              #expect(try await String(buffer: connection.receive(text.utf8.count)) == text)
+            }
+            try await connection.finish()
+            #expect(try await connection.receiveAll() == "")
+          }
+        }
+        try await clients.waitForAll()
+      }
+      #expect(proxy.log.entries(atLeast: .warning).isEmpty)
+    }
+  }
+
+  @Test("connections are closed when the server's grace period is over")
+  func shutdown() async throws {
+    try await withNetworkProxy(NetworkBasic()) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("hello")
+      #expect(try await String(buffer: connection.receive(5)) == "hello")
+      await proxy.server.beginShutdown()
+      #expect(try await connection.receiveAll() == "")
+      #expect(try await proxy.envoy.statistic("network_ext_proc.network_callout.streams_grpc_error") == 0)
+    }
+  }
+
+  @Test("a test's network filter does as Envoy does")
+  func player() async throws {
+    // Upper case is the same whatever the pieces are in which the echo comes back.
+    let server = Scripted(read: Self.mangle, write: { .replace($0.string.uppercased()) })
+    try await withNetworkProxy(server) { proxy in
+      let connection = try await proxy.connect()
+      var events: [EnvoyNetworkFilter.Event] = []
+      var (sent, seen) = (0, 0)
+      for text in ["0abc", "1xyz", "2q", "3" + String(repeating: "m", count: 200_000), "1z", "0"] {
+        events.append(.client(text))
+        let asked = try await EnvoyNetworkFilter().connection(events, with: server)
+        let forUpstream = asked.upstreamBytes.getSlice(at: sent, length: asked.upstreamBytes.readableBytes - sent)!
+        sent = asked.upstreamBytes.readableBytes
+        events.append(.upstreamSends(forUpstream))
+        let expected = try await EnvoyNetworkFilter().connection(events, with: server)
+        #expect(expected.warnings.isEmpty)
+        #expect(expected.state == .open)
+
+        try await connection.send(text)
+        let received = try await connection.receive(expected.clientBytes.readableBytes - seen)
+        #expect(received == expected.clientBytes.getSlice(at: seen, length: received.readableBytes))
+        seen = expected.clientBytes.readableBytes
+      }
+    }
+  }
+
+  /// Answers by how what comes begins.
+  @Sendable private static func mangle(_ data: NetworkData) -> NetworkReply {
+    switch data.string.first {
+    case "0": .continue.injecting(ByteBuffer(string: "injected"))
+    case "1": .replace(chunks: data.string.map { ByteBuffer(string: "<\($0)>") }).injecting(ByteBuffer(string: "one"))
+    case "2": .drop.injecting(ByteBuffer(string: "two"))
+    default: .continue
+    }
+  }
+}
+
+/// A network callout that answers as a test says.
+private final class Scripted: NetworkCalloutServer, @unchecked Sendable {
+  private var settings = Configuration()
+  private var read: @Sendable (NetworkData, NetworkContext) throws -> NetworkReply = { _, _ in .continue }
+  private var write: @Sendable (NetworkData) throws -> NetworkReply = { _ in .continue }
+
+  convenience init(
+    policy: FailurePolicy = .close, read: @escaping @Sendable (NetworkData) throws -> NetworkReply = { _ in .continue },
+    write: @escaping @Sendable (NetworkData) throws -> NetworkReply = { _ in .continue }
+  ) {
+    self.init(readInContext: { data, _ in try read(data) })
+    settings.failurePolicy = policy
+    self.write = write
+  }
+
+  convenience init(readInContext read: @escaping @Sendable (NetworkData, NetworkContext) throws -> NetworkReply) {
+    self.init()
+    self.read = read
+  }
+
+  override var configuration: Configuration { settings }
+
+  override func onReadData(_ data: NetworkData, context: NetworkContext) async throws -> NetworkReply {
+    try read(data, context)
+  }
+
+  override func onWriteData(_ data: NetworkData, context: NetworkContext) async throws -> NetworkReply {
+    try write(data)
+  }
+}
+
+private struct Broken: Error {}
