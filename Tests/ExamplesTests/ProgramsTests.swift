@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ExtProcTesting
 import Foundation
+import NIOCore
 import Testing
 
 @Suite("Examples as programs", .timeLimit(.minutes(2)))
@@ -24,9 +25,12 @@ struct ProgramsTests {
     let example = try await ExampleProcess.serving(process)
     #expect(try await HTTPConnection.connect(to: example.health).get("/ready").status == 200)
     let client = try await CalloutClient.connect(to: example.plaintext)
-    let stream = try await client.stream()
-    stream.halfClose()
-    #expect(await stream.status == .ok)
+    let health = try await client.channel.call("/grpc.health.v1.Health/Check")
+    try await health.send(ByteBuffer())
+    health.halfClose()
+    // HealthCheckResponse{status = 1: SERVING}
+    #expect(try await health.next() == ByteBuffer(bytes: [0x08, 1]))
+    #expect(await health.ending.status == .ok)
     await client.close()
     process.send(signal: SIGTERM)
     #expect(await process.exitStatus == 0, "\(process.output)")
