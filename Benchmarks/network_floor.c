@@ -332,7 +332,7 @@ static bool flush(struct connection *c) {
   return nghttp2_session_want_read(c->session) || nghttp2_session_want_write(c->session);
 }
 
-static bool readAll(struct connection *c) {
+static bool readOnce(struct connection *c) {
   static uint8_t input[inputSize];
   ssize_t n = read(c->socket, input, sizeof input);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
@@ -347,14 +347,14 @@ static void closeConnection(struct connection *c) {
   free(c);
 }
 
-// A peer that does not read is not read from.
+// Reads also while the socket has no room: the windows bound what comes, and Envoy's updates may be behind it.
 static void serve(int epoll, struct connection *c, uint32_t events) {
-  bool lives = events & EPOLLOUT ? flush(c) : readAll(c) && flush(c);
-  if (!lives) return closeConnection(c);
+  if (events & ~(uint32_t)EPOLLOUT && !readOnce(c)) return closeConnection(c);
+  if (!flush(c)) return closeConnection(c);
   bool waits = waiting(&c->output) > 0;
   if (waits == c->waitsForRoom) return;
   c->waitsForRoom = waits;
-  watch(epoll, EPOLL_CTL_MOD, c->socket, waits ? EPOLLOUT : EPOLLIN, c);
+  watch(epoll, EPOLL_CTL_MOD, c->socket, waits ? EPOLLIN | EPOLLOUT : EPOLLIN, c);
 }
 
 static void acceptOne(int epoll, int listener) {
