@@ -234,12 +234,15 @@ $connections connections, $bytes bytes in each direction, Envoy's buffer limit $
 END
 }
 
-print_row() { awk '{ printf "%s %12.1f %4.2f %10.2f %12.0f %6.0f %9.0f %9.0f\n", $1, $2, $3, $4, $5, $6, $7, $8 }'; }
+print_row() {
+  awk '{ printf "%s %12.1f %4.2f %10.2f %12.0f %6.0f %9.0f %9.0f\n", $1, $2, $3, $4, $5, $6, $7, $8 }'
+}
 
 # median NUMBER COLUMN: of the runs of one responder.
 median() {
   awk -v number="$1" -v column="$2" '$1 == number { print $column }' "$directory/figures" \
-    | sort --general-numeric-sort | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int((NR + 2) / 2)]) / 2 }'
+    | sort --general-numeric-sort \
+    | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int((NR + 2) / 2)]) / 2 }'
 }
 
 print_medians() {
