@@ -242,7 +242,8 @@ let package = Package(
       name: "ExamplesTests",
       dependencies: [
         "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BodyLogger", "DynamicForwarding", "ExtProcClient",
-        "LLMGateway", "MetadataServer", "NetworkBasic", "NetworkExtProc", "NetworkFilter", "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie",
+        "LLMGateway", "MetadataServer", "NetworkBasic", "NetworkExtProc", "NetworkFilter", "NormalizeHeader",
+        "ObservabilityServer", "Redirect", "SetCookie",
         "UpdateHeader", "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, nioLocks, protobuf, logging,
       ],
       swiftSettings: exampleSettings),

@@ -89,15 +89,16 @@ package struct MessageDeframer: Sendable {
     if input.readableBytes == 0 { input = ByteBuffer() }
   }
 
-  /// Makes room for the whole message when it is small; for a large one only as its bytes come, at most doubling,
-  /// since the length is the peer's claim.
+  /// Makes room for the whole message up to a usual size, which costs no memory before bytes come; for a larger one only
+  /// as they come, at most doubling, since the length is the peer's claim.
   private mutating func reservePartial(for prefix: Prefix, arriving: Int) {
     let needed = partial.readableBytes + arriving
     guard needed > partial.capacity || partial.capacity < Self.trustedReservation else { return }
     partial.reserveCapacity(min(prefix.messageEnd, max(needed, 2 * partial.capacity, Self.trustedReservation)))
   }
 
-  private static let trustedReservation = 64 * 1024
+  /// Envoy buffers up to 1 MiB by default, and sends so much in a message, and a little around it.
+  private static let trustedReservation = 1_024 * 1_024 + 64
 
   private struct Prefix {
     var compressed: Bool

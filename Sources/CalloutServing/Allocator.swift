@@ -16,12 +16,14 @@ enum Allocator {
       guard let symbol = dlsym(nil, "mallopt") else { return }
       let mallopt = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
       _ = mallopt(trimThreshold, keptBytes)
-      _ = mallopt(mapThreshold, keptBytes)
+      _ = mallopt(mapThreshold, largestKept)
     #endif
   }
 
-  /// More than a few pieces of body.
-  private static let keptBytes: Int32 = 4 * 1_024 * 1_024
+  /// Some of the largest messages that Envoy sends of a connection, 1 MiB each, on their way through.
+  private static let keptBytes: Int32 = 32 * 1_024 * 1_024
+  /// Blocks of this size and more are never kept.
+  private static let largestKept: Int32 = 4 * 1_024 * 1_024
   // M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
   private static let trimThreshold: Int32 = -1
   private static let mapThreshold: Int32 = -3

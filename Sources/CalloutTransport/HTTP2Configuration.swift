@@ -20,6 +20,12 @@ package struct HTTP2Configuration: Sendable {
   /// Bytes a stream may have waiting to be sent before its handler is asked to pause.
   package var streamOutboundHighWater = 256 * 1_024
 
+  /// Bytes a connection may have waiting to be sent before we stop reading from it.
+  ///
+  /// As much as the connection's window: a peer that does read, only later, never comes to this. Earlier would be
+  /// harmful, for a peer that cannot send may be kept by TCP from telling that it can receive, for seconds.
+  package var connectionOutboundHighWater = 16 * 1_024 * 1_024
+
   /// Resets of unanswered streams, and resets that a peer provokes from us, before we end the connection.
   package var resetBudget = ResetBudget.Limit(burst: 1_000, perSecond: 33)
 

@@ -3,9 +3,8 @@ package import NIOCore
 
 /// The NIO end of an HTTP/2 connection: moves bytes between a channel and its `HTTP2Session`.
 ///
-/// Everything a turn of the event loop produces leaves in one write. While a client does not read what we
-/// wrote we do not read from it either, so a connection's memory is bounded by the channel's high-water mark
-/// and the flow-control windows.
+/// Everything a turn of the event loop produces leaves in one write. From a peer that does not read what we write we
+/// stop reading in the end, so a connection's memory is bounded by that mark and by the flow-control windows.
 package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   package typealias InboundIn = ByteBuffer
   package typealias OutboundIn = Never
@@ -90,8 +89,8 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   }
 
   package func read(context: ChannelHandlerContext) {
-    // A client reads on: if both ends waited for the other to read first, neither would.
-    if context.channel.isWritable || session.role == .client {
+    // What waits for the peer's windows is no reason: it opens them in what is to be read.
+    if context.channel.isWritable || !session.isOutboundFull {
       context.read()
     } else {
       isReadHeldBack = true

@@ -67,16 +67,18 @@ package final class HTTP2Stream {
   /// Appends to what the stream sends; `body` writes straight into the outgoing buffer.
   package func write(_ body: (inout ByteBuffer) throws -> Void) rethrows {
     guard !isClosed, trailers == nil else { return }
-    defer { resume() }
+    let before = outboundBytes
+    defer { resume(after: before) }
     if queue.isEmpty { try body(&outbound) } else { try queue.write(body) }
   }
 
   /// Appends what `body` writes and then `bytes`, which are not copied but held until they are sent.
   package func write(before bytes: ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
     guard !isClosed, trailers == nil else { return }
+    let before = outboundBytes
     if queue.isEmpty { body(&outbound) } else { queue.write(body) }
     queue.append(bytes)
-    resume()
+    resume(after: before)
   }
 
   /// Ends our side after all that was written, with trailers if there are any.
@@ -119,6 +121,7 @@ package final class HTTP2Stream {
 
   func close() {
     hasClosed = true
+    session.outboundBytes -= outboundBytes
     queue = OutboundQueue()
     var unsent = ByteBuffer()
     swap(&unsent, &outbound)
@@ -140,7 +143,7 @@ package final class HTTP2Stream {
   private func finish(with trailers: Trailers) {
     guard !isClosed, self.trailers == nil else { return }
     self.trailers = trailers
-    resume()
+    resume(after: outboundBytes)
   }
 
   func dataProvider() -> nghttp2_data_provider {
@@ -149,7 +152,9 @@ package final class HTTP2Stream {
       read_callback: HTTP2Callbacks.readBody)
   }
 
-  private func resume() {
+  /// Has what was written sent; before it so many bytes were waiting.
+  private func resume(after before: Int) {
+    session.outboundBytes += outboundBytes - before
     if outboundBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
     if isDeferred {
       isDeferred = false
@@ -187,6 +192,7 @@ package final class HTTP2Stream {
 
   /// Moves `length` bytes of body behind a frame header that was just written to `output`.
   func moveBody(_ length: Int, to output: inout HTTP2Output) {
+    session.outboundBytes -= length
     let first = min(length, outbound.readableBytes)
     outbound.withUnsafeReadableBytes { output.append(UnsafeRawBufferPointer(rebasing: $0.prefix(first))) }
     outbound.moveReaderIndex(forwardBy: first)

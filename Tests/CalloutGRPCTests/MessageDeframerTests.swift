@@ -129,16 +129,16 @@ struct MessageDeframerTests {
     #expect(!deframer.isMidMessage)
   }
 
-  @Test("a claimed length takes no memory before its bytes come")
+  @Test("a claimed length has no more room made for it than a usual message takes, until its bytes come")
   func claimedLength() throws {
     var deframer = MessageDeframer(maxMessageLength: .max)
     deframer.append(ByteBuffer(bytes: [0, 0xFF, 0xFF, 0xFF, 0xFF] + [1, 2, 3]))
     #expect(try deframer.next() == nil)
     #expect(deframer.bytesBuffered == 8)
-    #expect(deframer.partial.capacity <= 64 * 1024)
-    deframer.append(ByteBuffer(repeating: 0, count: 100_000))
+    #expect(deframer.partial.capacity <= 2 * 1_024 * 1_024)
+    deframer.append(ByteBuffer(repeating: 0, count: 3_000_000))
     #expect(try deframer.next() == nil)
-    #expect(deframer.partial.capacity <= 256 * 1024)
+    #expect(deframer.partial.capacity <= 8 * 1_024 * 1_024)
   }
 
   @Test("a message of just the limit is accepted")

@@ -62,15 +62,27 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
-  @Test("a channel that cannot be written to is not read from, until it can")
+  @Test("a channel that cannot be written to is read from until much waits to be written, and again once it can")
   func heldBackReads() throws {
-    let server = try EmbeddedServer()
+    var configuration = HTTP2Configuration()
+    configuration.connectionOutboundHighWater = 10_000
+    let server = try EmbeddedServer(configuration: configuration)
+    try server.exchange()
+    var stream: HTTP2Stream?
+    server.observer.makeHandler = {
+      stream = $0
+      $0.sendHeaders(.response)
+      return StreamHandlerStub()
+    }
+    _ = try server.client.session.openStream(.request)
     try server.exchange()
     let before = server.gate.reads
+    server.setWritable(false)
+    try #require(stream).write { $0.writeBytes([UInt8](repeating: 1, count: 10_000)) }
     server.channel.pipeline.read()
     #expect(server.gate.reads == before + 1)
 
-    server.setWritable(false)
+    try #require(stream).write { $0.writeInteger(UInt8(1)) }
     server.channel.pipeline.read()
     server.channel.pipeline.read()
     #expect(server.gate.reads == before + 1)
@@ -83,18 +95,24 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
-  @Test("a client reads all the same, for a server that waits to be read could not go on either")
-  func clientReads() throws {
-    let gate = OutboundGate()
-    let handler = HTTP2ConnectionHandler(session: HTTP2Session(role: .client), observer: ConnectionObserverStub())
-    let channel = EmbeddedChannel(handlers: [gate, handler])
-    try channel.connect(to: SocketAddress(unixDomainSocketPath: "embedded")).wait()
-    let before = gate.reads
-    channel.isWritable = false
-    channel.pipeline.fireChannelWritabilityChanged()
-    channel.pipeline.read()
-    #expect(gate.reads == before + 1)
-    _ = try channel.finish(acceptAlreadyClosed: true)
+  @Test("what waits for the peer's window does not keep from reading the update of it")
+  func closedWindow() throws {
+    var configuration = HTTP2Configuration()
+    configuration.connectionOutboundHighWater = 10_000
+    let server = try EmbeddedServer(configuration: configuration)
+    try server.exchange()
+    server.observer.makeHandler = {
+      $0.sendHeaders(.response)
+      $0.write { $0.writeBytes([UInt8](repeating: 1, count: 10_000_000)) }
+      return StreamHandlerStub()
+    }
+    _ = try server.client.session.openStream(.request)
+    server.client.consumesData = false
+    try server.exchange()
+    let before = server.gate.reads
+    server.channel.pipeline.read()
+    #expect(server.gate.reads == before + 1)
+    try server.finish()
   }
 
   @Test("nothing is written to a channel that cannot take it, and all of it once it can")

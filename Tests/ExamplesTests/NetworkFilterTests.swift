@@ -46,14 +46,16 @@ struct NetworkFilterTests {
     #expect(try passed(set + "FLUSHALL\r\n") == set + "REFUSED\r\n")
     var parser = RedisCommands()
     _ = try parser.read(ByteBuffer(string: String(set.prefix(50)))) { _ in nil }
-    #expect(try parser.read(ByteBuffer(string: String(repeating: "x", count: 1_000))) { _ in nil }.readableBytes == 1_000)
+    #expect(
+      try parser.read(ByteBuffer(string: String(repeating: "x", count: 1_000))) { _ in nil }.readableBytes == 1_000)
   }
 
   @Test(
     "what Redis would read in another way is no command",
     arguments: [
       "*x\r\n", "*1\n$8\r\nFLUSHALL\r\n", "*1\rX$8\r\nFLUSHALL\r\n", "*+1\r\n", "*-1\r\n", "*\r\n", "*1 \r\n",
-      "*1\r\n:8\r\nFLUSHALL\r\n", "*1\r\n$-1\r\n", "*1\r\n$70000\r\n", "*99999999999\r\n", "\"FLUSHALL\"\r\n", "'flushall'\r\n",
+      "*1\r\n:8\r\nFLUSHALL\r\n", "*1\r\n$-1\r\n", "*1\r\n$70000\r\n", "*99999999999\r\n", "\"FLUSHALL\"\r\n",
+      "'flushall'\r\n",
       "FLUSH\"ALL\"\r\n", String(repeating: "x", count: 70_000),
     ])
   func refused(bytes: String) {
