@@ -129,8 +129,8 @@ let package = Package(
     .target(
       name: "ExtAuthz",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, protobuf, logging,
-        metrics, coreMetrics,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioLocks, protobuf,
+        logging, metrics, coreMetrics,
       ],
       swiftSettings: strict),
     .target(

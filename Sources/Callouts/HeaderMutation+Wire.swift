@@ -86,13 +86,13 @@ extension HeaderMutation {
 
 extension HeaderMutation {
   /// One change, as it is read again where that is seldom needed.
-  enum Change {
-    case set(name: String, value: [UInt8])
+  package enum Change: Sendable {
+    case set(name: String, value: [UInt8], Action)
     case remove(name: String)
   }
 
   /// All changes, in order.
-  var changes: [Change] {
+  package var changes: [Change] {
     serialized.withUnsafeBytes { bytes in
       var changes: [Change] = []
       var reader = ProtobufReader(bytes)
@@ -106,27 +106,31 @@ extension HeaderMutation {
 
   private static func setting(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Change {
     var option = ProtobufReader(bytes, range: range)
-    guard (try? option.nextTag()) != nil, let header = try? option.readRange() else { return .set(name: "", value: []) }
+    guard (try? option.nextTag()) != nil, let header = try? option.readRange() else {
+      return .set(name: "", value: [], .overwrite)
+    }
     var reader = ProtobufReader(bytes, range: header)
     var fields: [Slice<UnsafeRawBufferPointer>] = []
     while (try? reader.nextTag()) != nil, let range = try? reader.readRange() { fields.append(bytes[range]) }
-    return .set(name: text(fields[0]), value: Array(fields[1]))
+    // An action that is not there is the first of them.
+    let action = (try? option.nextTag())?.field == 3 ? (try? option.readVarint()).map { Int($0) } : nil
+    return .set(name: text(fields[0]), value: Array(fields[1]), action.flatMap(Action.init) ?? .append)
   }
 
   private static func text(_ bytes: Slice<UnsafeRawBufferPointer>) -> String { String(decoding: bytes, as: UTF8.self) }
 
   /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
-  func check() throws(CalloutError) {
+  package func check() throws(CalloutError) {
     guard traits.contains(.illegal) else { return }
     for change in changes {
       let name =
         switch change {
-        case .set(let name, _), .remove(let name): name
+        case .set(let name, _, _), .remove(let name): name
         }
       guard Self.isToken(name.hasPrefix(":") ? String(name.dropFirst()) : name) else {
         throw .illegal("'\(name)' is no header name")
       }
-      if case .set(_, let value) = change, !value.allSatisfy(Self.isFieldByte) {
+      if case .set(_, let value, _) = change, !value.allSatisfy(Self.isFieldByte) {
         throw .illegal("the value of header '\(name)' holds a character that no header may")
       }
     }
@@ -138,7 +142,7 @@ extension HeaderMutation {
 
   func sets(_ name: String) -> Bool {
     changes.contains { change in
-      if case .set(let candidate, _) = change { candidate.lowercased() == name } else { false }
+      if case .set(let candidate, _, _) = change { candidate.lowercased() == name } else { false }
     }
   }
 }

@@ -66,12 +66,12 @@ extension ImmediateResponse {
     }
   }
 
-  func check() throws(CalloutError) {
+  package func check() throws(CalloutError) {
     try Self.check(status: status)
     try headers.check()
   }
 
-  static func check(status: Int) throws(CalloutError) {
+  package static func check(status: Int) throws(CalloutError) {
     guard (200...599).contains(status) else {
       throw .illegal("status \(status) of an immediate response is not between 200 and 599")
     }

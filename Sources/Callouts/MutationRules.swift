@@ -22,7 +22,7 @@ extension HeaderMutation {
   func ignoredChanges(under rules: MutationRules, replacingBody: Bool) -> [String] {
     changes.compactMap { change in
       switch change {
-      case .set(let name, _):
+      case .set(let name, _, _):
         Self.reason(toIgnoreSetting: name.lowercased(), rules, replacingBody).map { "header '\(name)': \($0)" }
       case .remove(let name):
         Self.reason(toIgnoreRemoving: name.lowercased(), rules).map { "header '\(name)': \($0)" }
