@@ -24,12 +24,10 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// An example: most need only ExtProc, but each names Callouts too so that a change there rebuilds it.
-func example(
-  _ name: String, _ others: [Target.Dependency] = [], of module: Target.Dependency = "ExtProc"
-) -> Target {
+/// An example: most need only their kind of server, but each names Callouts too so that a change there rebuilds it.
+func example(_ name: String, _ others: [Target.Dependency] = [], of kind: Target.Dependency = "ExtProc") -> Target {
   .executableTarget(
-    name: name, dependencies: [module, "Callouts"] + others, path: "Sources/Examples/\(name)",
+    name: name, dependencies: [kind, "Callouts"] + others, path: "Sources/Examples/\(name)",
     swiftSettings: exampleSettings)
 }
 
@@ -52,6 +50,7 @@ let package = Package(
     .executable(name: "AddCustomResponse", targets: ["AddCustomResponse"]),
     .executable(name: "AddHeader", targets: ["AddHeader"]),
     .executable(name: "Basic", targets: ["Basic"]),
+    .executable(name: "BlockIP", targets: ["BlockIP"]),
     .executable(name: "BodyLogger", targets: ["BodyLogger"]),
     .executable(name: "CloudLog", targets: ["CloudLog"]),
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
@@ -166,6 +165,7 @@ let package = Package(
     example("AddCustomResponse"),
     example("AddHeader"),
     example("Basic"),
+    example("BlockIP", of: "ExtAuthz"),
     example("BodyLogger", [nioCore]),
     example("CloudLog", ["CloudLogging", "GoogleCredentials", logging, arguments]),
     example("DynamicForwarding"),
@@ -226,9 +226,15 @@ let package = Package(
     .testTarget(
       name: "NetworkExtProcTests",
       dependencies: [
-        "NetworkExtProc", "Callouts", "CalloutGRPC", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix, nioLocks,
-        protobuf,
-        logging,
+        "NetworkExtProc", "ExtAuthz", "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "EnvoyAPI",
+        "ExtProcTesting", nioCore, nioPosix, nioLocks, protobuf, logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ExtAuthzTests",
+      dependencies: [
+        "ExtAuthz", "Callouts", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix,
+        nioLocks, protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -241,17 +247,17 @@ let package = Package(
     .testTarget(
       name: "ExamplesTests",
       dependencies: [
-        "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BodyLogger", "DynamicForwarding", "ExtProcClient",
-        "LLMGateway", "MetadataServer", "NetworkBasic", "NetworkExtProc", "NetworkFilter", "NormalizeHeader",
-        "ObservabilityServer", "Redirect", "SetCookie",
+        "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BlockIP", "BodyLogger", "DynamicForwarding",
+        "ExtProcClient", "LLMGateway", "MetadataServer", "NetworkBasic", "NetworkExtProc", "NetworkFilter",
+        "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie",
         "UpdateHeader", "Callouts", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, nioLocks, protobuf, logging,
       ],
       swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyTests",
       dependencies: [
-        "ExtProc", "NetworkExtProc", "EnvoyAPI", "ExtProcTesting", "CalloutServing", "Basic", "AddHeader",
-        "NetworkBasic", "NetworkFilter", nioCore, protobuf, logging,
+        "ExtProc", "NetworkExtProc", "ExtAuthz", "EnvoyAPI", "ExtProcTesting", "CalloutServing", "Basic", "AddHeader",
+        "BlockIP", "NetworkBasic", "NetworkFilter", nioCore, nioLocks, protobuf, logging,
       ],
       swiftSettings: strict),
   ]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CalloutGRPC
+package import CalloutGRPC
 internal import CalloutTransport
 internal import Callouts
 internal import NIOCore
@@ -86,7 +86,7 @@ final class CheckCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
 
 extension GRPCStatus {
   /// The status that ends a call whose hook failed: the one it threw, or one that says whose fault it was.
-  fileprivate init(callout error: any Error) {
+  package init(callout error: any Error) {
     switch error {
     case let error as CalloutError:
       self.init(error.code == .malformedRequest ? .invalidArgument : .internal, error.message)

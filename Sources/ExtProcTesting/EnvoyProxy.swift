@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CalloutServing
 public import Callouts
+public import ExtAuthz
 internal import Logging
 
 #if canImport(FoundationEssentials)
@@ -44,24 +45,60 @@ public func withEnvoyProxy<Result>(
   mode: (inout ProcessingMode) -> Void = { _ in }, filter: (inout EnvoyConfiguration.Callout) -> Void = { _ in },
   envoy configure: (inout EnvoyConfiguration) -> Void = { _ in }, _ body: (EnvoyProxy) async throws -> Result
 ) async throws -> Result {
+  try await withEnvoyProxy(serving: callout, over: wire, executable: executable, upstream: responder, body) {
+    var callout = EnvoyConfiguration.Callout($0, trusting: $1)
+    mode(&callout.processingMode)
+    filter(&callout)
+    var bootstrap = EnvoyConfiguration(upstream: $2, callouts: [callout])
+    configure(&bootstrap)
+    return bootstrap
+  }
+}
+
+/// Runs an authorization server, an upstream and a real Envoy between them while `body` runs.
+///
+///     try await withEnvoyProxy(BlockIP()) { proxy in
+///       #expect(try await proxy.connect().get("/").status == 403)
+///     }
+///
+/// The parameters are those for a callout.
+public func withEnvoyProxy<Result>(
+  _ server: AuthorizationServer, over wire: EnvoyProxy.Wire = .plaintext,
+  executable: String? = EnvoyProcess.executable,
+  upstream responder: @escaping HTTPUpstream.Responder = HTTPUpstream.echo,
+  filter: (inout EnvoyConfiguration.Authorization) throws -> Void = { _ in },
+  envoy configure: (inout EnvoyConfiguration) -> Void = { _ in }, _ body: (EnvoyProxy) async throws -> Result
+) async throws -> Result {
+  try await withEnvoyProxy(serving: server, over: wire, executable: executable, upstream: responder, body) {
+    var authorization = EnvoyConfiguration.Authorization($0, trusting: $1)
+    try filter(&authorization)
+    var bootstrap = EnvoyConfiguration(upstream: $2)
+    bootstrap.authorizations = [authorization]
+    configure(&bootstrap)
+    return bootstrap
+  }
+}
+
+/// The same for a callout server of any kind; `configuration` is given its address, the certificates to trust and the
+/// upstream's address.
+private func withEnvoyProxy<Result>(
+  serving callout: any ServableCallout, over wire: EnvoyProxy.Wire, executable: String?,
+  upstream responder: @escaping HTTPUpstream.Responder, _ body: (EnvoyProxy) async throws -> Result,
+  configuration: (ListenAddress, [UInt8]?, ListenAddress) throws -> EnvoyConfiguration
+) async throws -> Result {
   let log = LogRecorder()
-  var configuration = ServerConfiguration.loopback
+  var listeners = ServerConfiguration.loopback
   if wire == .unixSocket {
     let file = "callout-\(UUID().uuidString.prefix(8)).sock"
-    configuration.plaintextAddress = .unix(FileManager.default.temporaryDirectory.appending(path: file).path)
+    listeners.plaintextAddress = .unix(FileManager.default.temporaryDirectory.appending(path: file).path)
   }
   return try await withHTTPUpstream(responder) { upstream in
-    try await withRunningServer(callout, configuration: configuration, logger: log.logger) { server in
+    try await withRunningServer(callout, configuration: listeners, logger: log.logger) { server in
       let addresses = server.addresses
-      var callout =
-        switch wire {
-        case .tls: EnvoyConfiguration.Callout(addresses.secure!, trusting: addresses.certificateChain)
-        case .plaintext, .unixSocket: EnvoyConfiguration.Callout(addresses.plaintext!)
-        }
-      mode(&callout.processingMode)
-      filter(&callout)
-      var bootstrap = EnvoyConfiguration(upstream: upstream.address, callouts: [callout])
-      configure(&bootstrap)
+      let bootstrap =
+        try wire == .tls
+        ? configuration(addresses.secure!, addresses.certificateChain, upstream.address)
+        : configuration(addresses.plaintext!, nil, upstream.address)
       return try await withEnvoy(bootstrap, executable: executable) { envoy in
         try await body(EnvoyProxy(envoy: envoy, server: server, log: log))
       }

@@ -4,4 +4,5 @@
 // statuses that its streams end with.
 @_exported public import CalloutGRPC
 @_exported public import EnvoyAPI
+@_exported public import ExtAuthz
 @_exported public import ExtProc
