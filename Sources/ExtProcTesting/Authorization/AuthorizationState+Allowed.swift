@@ -8,6 +8,12 @@ internal import SwiftProtobuf
 extension AuthorizationState {
   mutating func handle(ok response: Envoy_Service_Auth_V3_OkHttpResponse) throws(ExchangeFailure) {
     try checkLegal(response)
+    if response.headers.contains(where: { $0.header.key.isEmpty }) {
+      exchange.warnings.append("a header without a name was set, which servers refuse")
+    }
+    for option in response.headers where option.header.value.isEmpty && !option.header.rawValue.isEmpty {
+      warn(option.header.key, "its value is in `raw_value`, which Envoy ignores, so that it is empty; use `value`")
+    }
     // Envoy sets first, appends then, and removes last.
     for option in response.headers where !option.append.value { section.set(name(of: option), option.header.value) }
     for option in response.headers where option.append.value { append(option) }

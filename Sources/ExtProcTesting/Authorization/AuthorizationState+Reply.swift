@@ -76,7 +76,7 @@ extension AuthorizationState {
   func invalid(_ reason: String) -> ExchangeFailure { ExchangeFailure(500, "ext_authz_invalid", reason) }
 
   func isLegal(_ name: String, _ value: String) -> Bool {
-    // An empty name is dropped, and goes for none.
+    // An empty name goes for one.
     name.isEmpty || HeaderMutation.isLegal(name.hasPrefix(":") ? String(name.dropFirst()) : name, value)
   }
 }
