@@ -40,7 +40,8 @@ public struct CheckReply: Sendable {
     _ headers: HeaderMutation, responseHeaders: HeaderMutation = HeaderMutation(),
     query: QueryMutation = QueryMutation()
   ) -> CheckReply {
-    CheckReply(form: .change(headers, response: responseHeaders, query: query))
+    if headers.isEmpty, responseHeaders.isEmpty, query.isEmpty { return .allow }
+    return CheckReply(form: .change(headers, response: responseHeaders, query: query))
   }
 
   /// The request does not pass, and its client gets this answer, also where the filter has `failure_mode_allow`.

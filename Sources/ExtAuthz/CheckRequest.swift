@@ -51,10 +51,11 @@ public struct CheckRequest: Sendable {
   public var `protocol`: String { http.string(10) }
   /// Envoy's number for the request. Its `x-request-id` is among the headers.
   public var id: String { http.string(1) }
-  /// The body's bytes as `content-length` announces them, or nil where it does not.
+  /// How many bytes of the body had arrived when the proxy asked, or nil where it does not know: 0 with an Envoy whose
+  /// filter has no `with_request_body`.
   public var size: Int? {
     let size = Int(http.number(9))
-    return size > 0 || headers["content-length"] == "0" ? size : nil
+    return size < 0 ? nil : size
   }
 
   /// The body, or its beginning, where Envoy's filter has `with_request_body`, else empty.

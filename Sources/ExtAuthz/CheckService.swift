@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CalloutGRPC
 internal import Callouts
+internal import EnvoyAPI
 package import Logging
 package import NIOCore
 
@@ -57,6 +58,8 @@ package final class CheckService: Sendable {
       context.logger.debug("denied", metadata: ["status": "\(response.status)", "code": "\(code)"])
       return denial(reply, code, request, context)
     case .error: metrics?.answeredWithError()
+    case .complete(let message) where message.status.code != 0:
+      if case .errorResponse = message.httpResponse { metrics?.answeredWithError() } else { metrics?.denied() }
     case .allow, .change, .complete: break
     }
     return try reply.serialized(for: request)

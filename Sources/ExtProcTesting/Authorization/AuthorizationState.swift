@@ -38,6 +38,7 @@ struct AuthorizationState {
         return nil
       }
       fields.set("x-envoy-auth-partial-body", "\(isPartial)")
+      message.attributes.request.http.size = Int64(request.body.readableBytes)
       let body = request.body.readableBytesView.prefix(settings.maxRequestBytes)
       if settings.packAsBytes {
         message.attributes.request.http.rawBody = Data(body)

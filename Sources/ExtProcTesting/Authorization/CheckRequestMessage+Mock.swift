@@ -39,10 +39,20 @@ extension CheckRequestMessage {
   }
 
   /// The same message from a filter with `with_request_body`.
-  public func withBody(_ body: String) -> Self { changed { $0.attributes.request.http.body = body } }
+  public func withBody(_ body: String) -> Self {
+    changed {
+      $0.attributes.request.http.body = body
+      $0.attributes.request.http.size = Int64(body.utf8.count)
+    }
+  }
 
   /// The same message from a filter with `with_request_body` and `pack_as_bytes`.
-  public func withBody(bytes: [UInt8]) -> Self { changed { $0.attributes.request.http.rawBody = Data(bytes) } }
+  public func withBody(bytes: [UInt8]) -> Self {
+    changed {
+      $0.attributes.request.http.rawBody = Data(bytes)
+      $0.attributes.request.http.size = Int64(bytes.count)
+    }
+  }
 
   /// The same message about a request from another address.
   public func withSource(_ address: String, port: Int = 50_000) -> Self {
@@ -91,7 +101,6 @@ extension Envoy_Service_Auth_V3_AttributeContext.HttpRequest {
       $0.host = section[":authority"] ?? ""
       $0.scheme = section[":scheme"] ?? ""
       $0.protocol = "HTTP/1.1"
-      $0.size = section["content-length"].flatMap { Int64($0) } ?? 0
     }
   }
 }
