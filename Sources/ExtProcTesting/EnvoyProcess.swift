@@ -137,13 +137,15 @@ public final class EnvoyProcess: Sendable {
   }
 }
 
-/// Runs an Envoy while `body` runs.
+/// Runs an Envoy while `body` runs; waits while four others run so.
 ///
 /// What `body` throws comes with what Envoy logged.
 public func withEnvoy<Result>(
   _ configuration: EnvoyConfiguration, executable: String? = EnvoyProcess.executable,
   _ body: (EnvoyProcess) async throws -> Result
 ) async throws -> Result {
+  try await EnvoySlots.shared.take()
+  defer { EnvoySlots.shared.giveBack() }
   let envoy = try await EnvoyProcess.start(configuration, executable: executable)
   do {
     let result = try await body(envoy)
