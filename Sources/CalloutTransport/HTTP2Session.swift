@@ -21,11 +21,11 @@ package final class HTTP2Session {
   /// Streams that are open, in no order.
   @exclusivity(unchecked) package private(set) var streams: [HTTP2Stream] = []
 
-  /// Bytes that all streams together have waiting to be sent.
-  @exclusivity(unchecked) var outboundBytes = 0
-
-  /// More waits to be sent than a connection should hold: time to stop reading what would add to it.
-  package var isOutboundFull: Bool { outboundBytes > configuration.connectionOutboundHighWater }
+  /// More waits to be sent than a connection should hold: time to stop reading what would add to it. Seldom asked, and
+  /// so worked out then.
+  package var isOutboundFull: Bool {
+    streams.reduce(0) { $0 + $1.outboundBytes } > configuration.connectionOutboundHighWater
+  }
 
   /// The open stream with this id, or nil.
   package func stream(_ id: Int32) -> HTTP2Stream? { streams.first { $0.id == id } }

@@ -67,18 +67,16 @@ package final class HTTP2Stream {
   /// Appends to what the stream sends; `body` writes straight into the outgoing buffer.
   package func write(_ body: (inout ByteBuffer) throws -> Void) rethrows {
     guard !isClosed, trailers == nil else { return }
-    let before = outboundBytes
-    defer { resume(after: before) }
+    defer { resume() }
     if queue.isEmpty { try body(&outbound) } else { try queue.write(body) }
   }
 
   /// Appends what `body` writes and then `bytes`, which are not copied but held until they are sent.
   package func write(before bytes: ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
     guard !isClosed, trailers == nil else { return }
-    let before = outboundBytes
     if queue.isEmpty { body(&outbound) } else { queue.write(body) }
     queue.append(bytes)
-    resume(after: before)
+    resume()
   }
 
   /// Ends our side after all that was written, with trailers if there are any.
@@ -121,7 +119,6 @@ package final class HTTP2Stream {
 
   func close() {
     hasClosed = true
-    session.outboundBytes -= outboundBytes
     queue = OutboundQueue()
     var unsent = ByteBuffer()
     swap(&unsent, &outbound)
@@ -143,7 +140,7 @@ package final class HTTP2Stream {
   private func finish(with trailers: Trailers) {
     guard !isClosed, self.trailers == nil else { return }
     self.trailers = trailers
-    resume(after: outboundBytes)
+    resume()
   }
 
   func dataProvider() -> nghttp2_data_provider {
@@ -152,9 +149,7 @@ package final class HTTP2Stream {
       read_callback: HTTP2Callbacks.readBody)
   }
 
-  /// Has what was written sent; before it so many bytes were waiting.
-  private func resume(after before: Int) {
-    session.outboundBytes += outboundBytes - before
+  private func resume() {
     if outboundBytes > session.configuration.streamOutboundHighWater { isOverHighWater = true }
     if isDeferred {
       isDeferred = false
@@ -192,7 +187,6 @@ package final class HTTP2Stream {
 
   /// Moves `length` bytes of body behind a frame header that was just written to `output`.
   func moveBody(_ length: Int, to output: inout HTTP2Output) {
-    session.outboundBytes -= length
     let first = min(length, outbound.readableBytes)
     outbound.withUnsafeReadableBytes { output.append(UnsafeRawBufferPointer(rebasing: $0.prefix(first))) }
     outbound.moveReaderIndex(forwardBy: first)
