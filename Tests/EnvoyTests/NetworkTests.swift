@@ -213,6 +213,88 @@ struct NetworkTests {
     }
   }
 
+  @Test("a hook that takes longer than Envoy waits is given up, and its connection closed; or its bytes are lost")
+  func timeout() async throws {
+    for allow in [false, true] {
+      let (cancellations, cancelled) = AsyncStream<Void>.makeStream()
+      let server = Scripted(readInContext: { data, _ in
+        guard data.string == "slow" else { return .continue }
+        try? await Task.sleep(for: .seconds(3_600))
+        cancelled.yield()
+        return .continue
+      })
+      try await withNetworkProxy(
+        server,
+        filter: {
+          $0.messageTimeout = .milliseconds(200)
+          $0.failureModeAllow = allow
+        }
+      ) { proxy in
+        let connection = try await proxy.connect()
+        try await connection.send("slow")
+        for await _ in cancellations { break }
+        guard allow else {
+          #expect(try await connection.receiveAll() == "")
+          return
+        }
+        try await connection.send("later")
+        #expect(try await String(buffer: connection.receive(5)) == "later")
+      }
+    }
+  }
+
+  @Test("a client that goes away while a hook waits has the hook cancelled")
+  func clientGone() async throws {
+    let (starts, started) = AsyncStream<Void>.makeStream()
+    let (cancellations, cancelled) = AsyncStream<Void>.makeStream()
+    let server = Scripted(readInContext: { data, _ in
+      guard data.string == "slow" else { return .continue }
+      started.yield()
+      try? await Task.sleep(for: .seconds(3_600))
+      cancelled.yield()
+      return .continue
+    })
+    try await withNetworkProxy(server) { proxy in
+      let connection = try await proxy.connect()
+      try await connection.send("slow")
+      for await _ in starts { break }
+      // A reset: after a mere end Envoy would go on.
+      try await connection.reset()
+      for await _ in cancellations { break }
+      #expect(proxy.log.entries(atLeast: .warning).isEmpty)
+    }
+  }
+
+  @Test("metadata that one filter's callout sets reaches the next one's, where both namespaces are listed")
+  func metadata() async throws {
+    let setting = Scripted(readInContext: { _, _ in
+      .continue.settingMetadata(["user": "eve"], in: "kept").settingMetadata(["user": "bob"], in: "other")
+    })
+    let reading = Scripted(readInContext: { _, context in
+      let users = ["kept", "other"].map { context.filterMetadata[$0]?.fields["user"]?.stringValue ?? "none" }
+      return .replace(users.joined(separator: " "))
+    })
+    try await withTCPUpstream { upstream in
+      try await withRunningServer(setting) { first in
+        try await withRunningServer(reading) { second in
+          var callouts = [first, second].map { EnvoyConfiguration.NetworkCallout($0.addresses.plaintext!) }
+          callouts[0].name = "first"
+          callouts[0].furtherJSON = #"{"metadata_options": {"receiving_namespaces": {"untyped": ["kept"]}}}"#
+          callouts[1].furtherJSON =
+            #"{"metadata_options": {"forwarding_namespaces": {"untyped": ["kept", "other"]}}}"#
+          var configuration = EnvoyConfiguration(upstream: upstream.address)
+          configuration.traffic = .tcp
+          configuration.networkCallouts = callouts
+          try await withEnvoy(configuration) { envoy in
+            let connection = try await TCPConnection.connect(to: envoy.address)
+            try await connection.send("hello")
+            #expect(try await String(buffer: connection.receive(8)) == "eve none")
+          }
+        }
+      }
+    }
+  }
+
   @Test("200 connections at once are each answered their own")
   func many() async throws {
     try await withNetworkProxy(NetworkBasic()) { proxy in
@@ -287,7 +369,7 @@ struct NetworkTests {
 /// A network callout that answers as a test says.
 private final class Scripted: NetworkCalloutServer, @unchecked Sendable {
   private var settings = Configuration()
-  private var read: @Sendable (NetworkData, NetworkContext) throws -> NetworkReply = { _, _ in .continue }
+  private var read: @Sendable (NetworkData, NetworkContext) async throws -> NetworkReply = { _, _ in .continue }
   private var write: @Sendable (NetworkData) throws -> NetworkReply = { _ in .continue }
 
   convenience init(
@@ -299,7 +381,9 @@ private final class Scripted: NetworkCalloutServer, @unchecked Sendable {
     self.write = write
   }
 
-  convenience init(readInContext read: @escaping @Sendable (NetworkData, NetworkContext) throws -> NetworkReply) {
+  convenience init(
+    readInContext read: @escaping @Sendable (NetworkData, NetworkContext) async throws -> NetworkReply
+  ) {
     self.init()
     self.read = read
   }
@@ -307,7 +391,7 @@ private final class Scripted: NetworkCalloutServer, @unchecked Sendable {
   override var configuration: Configuration { settings }
 
   override func onReadData(_ data: NetworkData, context: NetworkContext) async throws -> NetworkReply {
-    try read(data, context)
+    try await read(data, context)
   }
 
   override func onWriteData(_ data: NetworkData, context: NetworkContext) async throws -> NetworkReply {

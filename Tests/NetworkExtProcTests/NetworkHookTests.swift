@@ -56,6 +56,16 @@ struct NetworkHookTests {
     #expect(try await harness.send(changed).map(\.text) == [#"read '10.0.0.1:80 bob ["t"]' modified"#])
   }
 
+  @Test("metadata with types of its own is there too")
+  func typedMetadata() async throws {
+    let harness = NetworkHarness(NetworkCalloutServer())
+    var message = NetworkRequestMessage.readData("")
+    message.metadata.typedFilterMetadata["ns"] = try Google_Protobuf_Any(message: Google_Protobuf_StringValue("typed"))
+    _ = try await harness.send(message)
+    let value = try #require(harness.context.typedFilterMetadata["ns"])
+    #expect(try Google_Protobuf_StringValue(unpackingAny: value).value == "typed")
+  }
+
   @Test("shouldCloseConnection is asked with the bytes that came, and whether others go on; true keeps them back")
   func shouldClose() async throws {
     let asked = NIOLockedValueBox<[String]>([])

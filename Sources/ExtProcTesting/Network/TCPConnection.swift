@@ -72,6 +72,16 @@ public final class TCPConnection: Sendable {
     return String(buffer: bytes)
   }
 
+  /// Closes with a reset, as a program does that ends with bytes unread.
+  public func reset() async throws {
+    // SO_LINGER with no time to linger.
+    let linger = linger(l_onoff: 1, l_linger: 0)
+    try await channel.eventLoop.flatSubmit { [channel] in
+      (channel as! any SocketOptionProvider).setSoLinger(linger)
+    }.get()
+    await close()
+  }
+
   /// Closes both directions.
   public func close() async { try? await channel.close() }
 }
