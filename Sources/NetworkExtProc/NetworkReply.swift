@@ -25,7 +25,7 @@ public struct NetworkReply: Sendable {
   /// What becomes of the connection once the bytes of this reply have gone on.
   public private(set) var connectionStatus = ConnectionStatus.continue
   private(set) var injected: ByteBuffer?
-  /// Dynamic metadata to set, by namespace. Envoy takes it where its filter lists the namespace in
+  /// Dynamic metadata to set, by namespace. Envoy takes it, from 1.39 on, where its filter lists the namespace in
   /// `metadata_options.receiving_namespaces.untyped`, and drops it silently otherwise.
   /// Source: ProcessingResponse.dynamic_metadata.
   public var dynamicMetadata: [String: Google_Protobuf_Struct] = [:]
@@ -98,7 +98,8 @@ public struct NetworkReply: Sendable {
   /// The same, and the proxy asks no more about this connection, whose bytes pass on their own from then on.
   ///
   /// What Envoy has sent here meanwhile is lost, so this is for a moment when neither side sends, such as after a
-  /// greeting that has to be answered. Envoy up to 1.38 ignores it. Source: ProcessingResponse.close_stream_to_ext_proc_server.
+  /// greeting that has to be answered. Envoy up to 1.38 ignores it, and goes on asking.
+  /// Source: ProcessingResponse.close_stream_to_ext_proc_server.
   public func closingStream() -> NetworkReply {
     var reply = self
     reply.closesStream = true

@@ -11,7 +11,7 @@ internal import NIOCore
 /// - Each message of its own needs an answer in the same direction, be it empty, or its timeout closes the connection.
 struct NetworkState {
   private var ended: Set<NetworkDirection> = []
-  /// The proxy was told to close the connection or to ask no more: what crossed that on the way is not answered.
+  /// The proxy was told to close the connection: what crossed that on the way is not answered.
   private(set) var isOver = false
 
   /// Tells `send` the messages that answer a request; throws where Envoy would not do what the reply says.
@@ -34,7 +34,6 @@ struct NetworkState {
       }
     }
     if request.data.endOfStream { ended.insert(direction) }
-    if reply.closesStream { isOver = true }
     guard reply.connectionStatus != .continue else { return }
     send(NetworkMessage(reply.connectionStatus, reply.passesData ? NetworkMessage.Attachments() : attachments))
     isOver = true

@@ -81,6 +81,13 @@ struct NetworkHookTests {
     #expect(asked.withLockedValue { $0 } == ["good false", "good true", "bad true"])
   }
 
+  @Test("a proxy that does not leave the stream is answered on, for old Envoys do not know that")
+  func stays() async throws {
+    let harness = NetworkHarness(HookedNetwork(read: { _, _ in .continue.closingStream() }))
+    #expect(try await harness.send(.readData("a")).map(\.text) == ["read 'a' unmodified leaves"])
+    #expect(try await harness.send(.readData("b")).map(\.text) == ["read 'b' unmodified leaves"])
+  }
+
   @Test("what crosses a close on its way is not asked about, nor answered")
   func crossing() async throws {
     let asked = NIOLockedValueBox(0)
