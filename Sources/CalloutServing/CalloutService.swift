@@ -87,6 +87,10 @@ public final class CalloutService: Service {
     guard !(configuration.disableTLS && configuration.disablePlaintext) else {
       throw StartupError("--disable-tls and --disable-plaintext are both given: leave one listener enabled")
     }
+    let names = services.map(\.name)
+    if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw StartupError("\(name) is served twice: one of the two would never be asked; leave one out")
+    }
     if let threads = configuration.threads, threads < 1 {
       throw StartupError("--threads \(threads): give at least 1")
     }

@@ -4,7 +4,8 @@ public import Logging
 
 /// A callout server of any kind: a program, or a service beside others.
 ///
-///     try await CalloutService([AddHeader().grpcService(), BlockIP().grpcService()]).runUntilSignalled()
+///     let services = [AddHeader().grpcService(), BlockIP().grpcService()]
+///     try await CalloutService(services, logger: logger).runUntilSignalled()
 public protocol ServableCallout: AnyObject, Sendable {
   init()
 

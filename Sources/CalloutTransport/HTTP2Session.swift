@@ -24,7 +24,8 @@ package final class HTTP2Session {
   /// More waits to be sent than a connection should hold: time to stop reading what would add to it. Seldom asked, and
   /// so worked out then.
   package var isOutboundFull: Bool {
-    streams.reduce(0) { $0 + $1.outboundBytes } > configuration.connectionOutboundHighWater
+    nghttp2_session_get_outbound_queue_size(pointer) > Self.framesQueued
+      || streams.reduce(0) { $0 + $1.outboundBytes } > configuration.connectionOutboundHighWater
   }
 
   /// The open stream with this id, or nil.
@@ -354,6 +355,8 @@ package final class HTTP2Session {
   }
 
   private static let frameHeaderLength = 9
+  /// Frames other than DATA that may wait, half a KiB each: some for every stream there may be.
+  private static let framesQueued = 10_000
   /// Room that output begins with: that of a few answers.
   private static let smallestOutput = 1_024
   /// Spare buffers, small ones, and few when the connection is idle.

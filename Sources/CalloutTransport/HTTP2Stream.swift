@@ -71,9 +71,16 @@ package final class HTTP2Stream {
     if queue.isEmpty { try body(&outbound) } else { try queue.write(body) }
   }
 
-  /// Appends what `body` writes and then `bytes`, which are not copied but held until they are sent.
+  /// Appends what `body` writes and then `bytes`. They are not copied but held until they are sent, unless they are few
+  /// or a small part of the memory that they would hold.
   package func write(before bytes: ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
     guard !isClosed, trailers == nil else { return }
+    guard bytes.readableBytes >= Self.fewBytes, bytes.readableBytes * 4 >= bytes.storageCapacity else {
+      return write { buffer in
+        body(&buffer)
+        buffer.writeImmutableBuffer(bytes)
+      }
+    }
     if queue.isEmpty { body(&outbound) } else { queue.write(body) }
     queue.append(bytes)
     resume()
@@ -184,6 +191,9 @@ package final class HTTP2Stream {
     case .prepared(let fields): submit(fields.entries)
     }
   }
+
+  /// To copy so few costs less than to hold them.
+  private static let fewBytes = 4_096
 
   /// Moves `length` bytes of body behind a frame header that was just written to `output`.
   func moveBody(_ length: Int, to output: inout HTTP2Output) {

@@ -23,8 +23,9 @@ public final class CalloutContext {
   private unowned(unsafe) var stream: (any CalloutStream)?
   private var storage = ContextStorage()
   private var metadataFields: [UInt8] = []
-  /// Of each message that brought some, for their values by filter are to be joined, which protobuf would not do.
-  private var attributeFields: [[UInt8]] = []
+  /// Those of each direction, for their values by filter are to be joined, which protobuf would not do.
+  private var requestAttributeFields: [UInt8] = []
+  private var responseAttributeFields: [UInt8] = []
 
   package init(streamID: Int, peer: String?, logger: Logger) {
     self.streamID = streamID
@@ -44,7 +45,7 @@ public final class CalloutContext {
   /// The attributes that the proxy was configured to send, such as `source.address`, by the name of the filter that
   /// sends them; those of both directions once both were sent. Source: ProcessingRequest.attributes.
   public var attributes: [String: Google_Protobuf_Struct] {
-    attributeFields.reduce(into: [:]) { attributes, fields in
+    [requestAttributeFields, responseAttributeFields].reduce(into: [:]) { attributes, fields in
       for (filter, values) in decoded(fields).attributes {
         attributes[filter, default: Google_Protobuf_Struct()].fields.merge(values.fields) { $1 }
       }
@@ -79,7 +80,12 @@ public final class CalloutContext {
 
   package func receive(_ request: ProcessingRequest) {
     if !request.metadataFields.isEmpty { metadataFields = request.metadataFields }
-    if !request.attributeFields.isEmpty { attributeFields.append(request.attributeFields) }
+    guard !request.attributeFields.isEmpty else { return }
+    if request.phase?.direction == .response {
+      responseAttributeFields = request.attributeFields
+    } else {
+      requestAttributeFields = request.attributeFields
+    }
   }
 
   /// Attributes and metadata are rare and cold, so they are read by the generated code, and only when asked for.

@@ -34,13 +34,15 @@ public final class EnvoyProcess: Sendable {
     self.address = address
   }
 
-  /// Starts an Envoy and returns once it is live; throws what it printed when that takes over half a minute.
+  /// Starts an Envoy, a few at a time, and returns once it is live; throws what it printed when that takes over half a minute.
   ///
   /// Whoever starts one stops it; `withEnvoy` does both.
   public static func start(
     _ configuration: EnvoyConfiguration, executable: String? = executable
   ) async throws -> EnvoyProcess {
     guard let executable else { throw ChildProcessError("there is no Envoy: set $ENVOY to its path") }
+    try await EnvoySlots.shared.take()
+    defer { EnvoySlots.shared.giveBack() }
     let directory = FileManager.default.temporaryDirectory.appending(path: "envoy-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     let file = directory.appending(path: "bootstrap.json")
@@ -137,15 +139,13 @@ public final class EnvoyProcess: Sendable {
   }
 }
 
-/// Runs an Envoy while `body` runs; waits while four others run so.
+/// Runs an Envoy while `body` runs.
 ///
 /// What `body` throws comes with what Envoy logged.
 public func withEnvoy<Result>(
   _ configuration: EnvoyConfiguration, executable: String? = EnvoyProcess.executable,
   _ body: (EnvoyProcess) async throws -> Result
 ) async throws -> Result {
-  try await EnvoySlots.shared.take()
-  defer { EnvoySlots.shared.giveBack() }
   let envoy = try await EnvoyProcess.start(configuration, executable: executable)
   do {
     let result = try await body(envoy)

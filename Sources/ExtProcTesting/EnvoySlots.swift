@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import NIOConcurrencyHelpers
 
-/// Lets a few Envoys of this process run at once: each takes a core while it starts, and all tests' together would keep
-/// every other test from its deadlines.
+/// Lets a few Envoys of this process start at once: each takes a core for that, and all tests' together would keep every
+/// other test from its deadlines.
 final class EnvoySlots: Sendable {
   static let shared = EnvoySlots(4)
 

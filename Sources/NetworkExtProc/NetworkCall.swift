@@ -93,7 +93,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
           try await withTaskExecutorPreference(globalConcurrentExecutor) { try await ask(request.data, direction) }
         }
       guard ending == nil else { return hookEnded() }
-      try answer(request, direction, reply)
+      answer(request, direction, reply)
     } catch {
       fail(request, direction, error)
     }
@@ -113,11 +113,14 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
       case .write: try await server.onWriteData(data, context: context)
       }
     let closes = try server.shouldCloseConnection(data, modified: reply.isModified, context: context)
-    return closes ? .close : reply
+    return closes ? reply.keepingBack() : reply
   }
 
-  private func answer(_ request: NetworkRequest, _ direction: NetworkDirection, _ reply: NetworkReply) throws {
-    try state.answer(request, direction, with: reply, send)
+  private func answer(_ request: NetworkRequest, _ direction: NetworkDirection, _ reply: NetworkReply) {
+    if reply.injected != nil, !state.canInject(against: direction) {
+      context.logger.warning("nothing was injected: that direction has ended", metadata: ["direction": "\(direction)"])
+    }
+    state.answer(request, direction, with: reply, send)
     if reply.connectionStatus != .continue { service.metrics?.closed() }
   }
 
@@ -133,8 +136,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
       reply = service.configuration.failurePolicy.reply
       if reply.connectionStatus != .continue { failure = error }
     }
-    // These replies hold nothing that could be refused.
-    try? answer(request, direction, reply)
+    answer(request, direction, reply)
   }
 
   private func hookEnded() {

@@ -46,8 +46,9 @@ extension NetworkCalloutServer {
     public var hookExecutor = HookExecutor.eventLoop
     /// What happens to a connection whose hook throws, or answers what Envoy would refuse.
     ///
-    /// The gRPC stream is never ended instead: with `failure_mode_allow` Envoy would drop the bytes that the hook was
-    /// asked about, and pass on those after them. A `Denial` closes the connection, whatever the policy.
+    /// The gRPC stream is not ended instead: with `failure_mode_allow` Envoy would drop the bytes that the hook was
+    /// asked about, and pass on those after them. So it does where a message is over the server's `limits.messageSize`:
+    /// keep Envoy's `per_connection_buffer_limit_bytes` below that. A `Denial` closes the connection, whatever the policy.
     public var failurePolicy = FailurePolicy.close
 
     public init() {}

@@ -59,7 +59,7 @@ public final class NetworkContext {
 
   func receive(_ request: borrowing NetworkRequest) {
     if !request.metadataFields.isEmpty { metadataFields = request.metadataFields }
-    if !request.attributeFields.isEmpty { attributeFields += request.attributeFields }
+    if !request.attributeFields.isEmpty { attributeFields = request.attributeFields }
   }
 
   /// Attributes and metadata are rare and cold, so they are read by the generated code, and only when asked for.

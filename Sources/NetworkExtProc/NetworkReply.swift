@@ -6,7 +6,7 @@ public import SwiftProtobuf
 ///
 ///     .continue                                   // the bytes, as they came
 ///     .replace(ByteBuffer(string: "QUIT\r\n"))    // others
-///     .drop.injecting(ByteBuffer(string: "no\n")) // nothing goes on, and the sender gets an answer
+///     .drop.injecting("no\n")                    // nothing goes on, and the sender gets an answer
 ///     .close                                      // nothing goes on, and the connection ends
 ///
 /// The end of a direction passes in any case, after the bytes. Source: `envoy.service.network_ext_proc.v3.ProcessingResponse`.
@@ -21,7 +21,7 @@ public struct NetworkReply: Sendable {
     case `continue`, close, closeWithReset
   }
 
-  let action: Action
+  private(set) var action: Action
   /// What becomes of the connection once the bytes of this reply have gone on.
   public private(set) var connectionStatus = ConnectionStatus.continue
   private(set) var injected: ByteBuffer?
@@ -79,9 +79,21 @@ public struct NetworkReply: Sendable {
     return reply
   }
 
+  /// The same, but nothing passes, and the connection ends.
+  func keepingBack() -> NetworkReply {
+    var reply = self
+    reply.action = .replace([])
+    if connectionStatus == .continue { reply.connectionStatus = .close }
+    return reply
+  }
+
+  /// The same, but before that the other side gets this text: the client, from `onReadData`.
+  public func injecting(_ text: String) -> NetworkReply { injecting(ByteBuffer(string: text)) }
+
   /// The same, but before that the other side gets these bytes: the client, from `onReadData`.
   ///
-  /// They arrive before anything that is on its way to it. Nothing can be injected into a direction that has ended.
+  /// They arrive before anything that is on its way to it. Into a direction that has ended nothing can be injected; that
+  /// is logged, and the rest of the reply holds.
   public func injecting(_ bytes: ByteBuffer) -> NetworkReply {
     var reply = self
     reply.injected = bytes

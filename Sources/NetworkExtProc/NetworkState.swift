@@ -14,14 +14,12 @@ struct NetworkState {
   /// The proxy was told to close the connection: what crossed that on the way is not answered.
   private(set) var isOver = false
 
-  /// Tells `send` the messages that answer a request; throws where Envoy would not do what the reply says.
+  /// Tells `send` the messages that answer a request. What cannot be injected, because that direction has ended, is left
+  /// out: whether it has is the peers' doing, who could otherwise undo what the reply says of these bytes.
   mutating func answer(
     _ request: NetworkRequest, _ direction: NetworkDirection, with reply: NetworkReply, _ send: (NetworkMessage) -> Void
-  ) throws(CalloutError) {
-    if let injected = reply.injected {
-      guard !ended.contains(direction.opposite) else {
-        throw .illegal("bytes were injected into a direction that has ended")
-      }
+  ) {
+    if let injected = reply.injected, canInject(against: direction) {
       for chunk in injected.chunks(ofAtMost: Self.maxDataLength) {
         send(NetworkMessage(direction.opposite, chunk, endOfStream: false))
       }
@@ -38,6 +36,9 @@ struct NetworkState {
     send(NetworkMessage(reply.connectionStatus, reply.passesData ? NetworkMessage.Attachments() : attachments))
     isOver = true
   }
+
+  /// Bytes can still be injected in answer to a message of this direction.
+  func canInject(against direction: NetworkDirection) -> Bool { !ended.contains(direction.opposite) }
 
   /// Has the proxy close the connection, whatever it is about to ask.
   mutating func close(_ send: (NetworkMessage) -> Void) {

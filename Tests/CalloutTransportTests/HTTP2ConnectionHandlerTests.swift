@@ -95,6 +95,30 @@ struct HTTP2ConnectionHandlerTests {
     try server.finish()
   }
 
+  @Test("answers without a body that wait for a peer that takes nothing are held within a bound, too")
+  func heldBackFrames() throws {
+    let server = try EmbeddedServer()
+    try server.exchange()
+    server.observer.makeHandler = {
+      $0.sendHeaders(.response, endStream: true)
+      return StreamHandlerStub()
+    }
+    server.setWritable(false)
+    var reads = server.gate.reads
+    var opened = 0
+    while server.gate.reads == reads, opened < 20_000 {
+      let streams = try (0..<100).map { _ in try server.client.session.openStream(.request) }
+      opened += 100
+      try server.channel.writeInbound(try server.client.takeOutput())
+      for stream in streams { stream.reset(.cancel) }
+      try server.channel.writeInbound(try server.client.takeOutput())
+      server.channel.pipeline.read()
+      reads += 1
+    }
+    #expect((10_000..<20_000).contains(opened))
+    try server.finish()
+  }
+
   @Test("what waits for the peer's window does not keep from reading the update of it")
   func closedWindow() throws {
     var configuration = HTTP2Configuration()

@@ -126,8 +126,8 @@ struct NetworkTests {
     try await withNetworkProxy(
       server,
       upstream: { connection in
+        defer { received.finish() }
         received.yield(try await connection.receiveAll())
-        received.finish()
       }
     ) { proxy in
       let connection = try await proxy.connect()

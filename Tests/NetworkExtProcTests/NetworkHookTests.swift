@@ -81,6 +81,25 @@ struct NetworkHookTests {
     #expect(asked.withLockedValue { $0 } == ["good false", "good true", "bad true"])
   }
 
+  @Test("a connection that is to be closed keeps what else the reply says, but for its bytes")
+  func shouldCloseKeeps() async throws {
+    let reply = NetworkReply.reset.settingMetadata(["a": "b"], in: "ns").injecting("bye")
+    let resetting = HookedNetwork(closes: { _, _ in true }, read: { _, _ in reply })
+    let replies = try await NetworkHarness(resetting).send(.readData("a")).map(\.text)
+    #expect(replies == ["write 'bye' modified", "closeRst ns"])
+    let passing = HookedNetwork(closes: { _, _ in true }, read: { _, _ in .replace("x").injecting("bye") })
+    #expect(try await NetworkHarness(passing).send(.readData("a")).map(\.text) == ["write 'bye' modified", "close"])
+  }
+
+  @Test("attributes that a proxy sends again take the place of the first")
+  func attributesAgain() async throws {
+    let harness = NetworkHarness(NetworkCalloutServer())
+    for value in ["1", "2"] {
+      _ = try await harness.send(.readData("").withAttributes(["a": .init(stringValue: value)]))
+    }
+    #expect(harness.context.attribute("a")?.stringValue == "2")
+  }
+
   @Test("a proxy that does not leave the stream is answered on, for old Envoys do not know that")
   func stays() async throws {
     let harness = NetworkHarness(HookedNetwork(read: { _, _ in .continue.closingStream() }))

@@ -88,14 +88,17 @@ struct NetworkReplyTests {
     #expect(replies.map { $0.readData.endOfStream } == Array(repeating: false, count: replies.count - 1) + [true])
   }
 
-  @Test("nothing can be injected into a direction that has ended: the connection is closed")
+  @Test("what cannot be injected is left out, with a warning, and the rest of the reply holds")
   func injectedAfterEnd() async throws {
-    let log = LogRecorder()
-    let server = HookedNetwork(read: { _, _ in .continue.injecting(ByteBuffer(string: "late")) })
-    let harness = NetworkHarness(server, logger: log.logger)
-    #expect(try await harness.send(.writeData("", endOfStream: true)).map(\.text) == ["write '' end unmodified"])
-    let error = await #expect(throws: CalloutError.self) { try await harness.send(.readData("abc")) }
-    #expect(error?.code == .illegalReply)
-    #expect(log.entries(atLeast: .error).count == 1)
+    for (reply, expected) in [
+      (NetworkReply.continue, ["read 'abc' unmodified"]), (.close, ["close"]), (.replace("x"), ["read 'x' modified"]),
+    ] {
+      let log = LogRecorder()
+      let server = HookedNetwork(policy: .passThrough, read: { _, _ in reply.injecting("late") })
+      let harness = NetworkHarness(server, logger: log.logger)
+      #expect(try await harness.send(.writeData("", endOfStream: true)).map(\.text) == ["write '' end unmodified"])
+      #expect(try await harness.send(.readData("abc")).map(\.text) == expected)
+      #expect(log.entries(atLeast: .warning).count == 1)
+    }
   }
 }

@@ -5,7 +5,8 @@ import NetworkExtProc
 /// Refuses one command of Redis, FLUSHALL, on every connection that it is asked about.
 ///
 /// The command's name is replaced by one that Redis does not know, so that Redis itself answers with an error. Its
-/// replies then stay in the order of the commands, of which a client may send many before it reads the first reply.
+/// replies then stay in the order of the commands, of which a client may send many before it reads the first reply. What a
+/// script calls (EVAL, FCALL) is not looked at.
 @main
 final class NetworkFilter: NetworkCalloutServer, @unchecked Sendable {
   private enum Commands: CalloutContextKey { static let defaultValue = RedisCommands() }

@@ -53,12 +53,12 @@ struct RedisCommands {
       }
     case .name(let bytes, let strings):
       guard bytes <= Self.maxLine else { throw NotRedis("a command's name is \(bytes) bytes long") }
-      guard let name = held.getString(at: held.readerIndex, length: bytes),
-        held.readableBytes >= bytes + Self.lineEnd.utf8.count
-      else { return false }
-      held.moveReaderIndex(forwardBy: bytes)
-      let passed = rename(name) ?? name
-      passing.writeString("$\(passed.utf8.count)\(Self.lineEnd)\(passed)")
+      guard held.readableBytes >= bytes + Self.lineEnd.utf8.count, let name = held.readBytes(length: bytes) else {
+        return false
+      }
+      let passed = rename(String(decoding: name, as: UTF8.self)).map { Array($0.utf8) } ?? name
+      passing.writeString("$\(passed.count)\(Self.lineEnd)")
+      passing.writeBytes(passed)
       next = .string(bytes: Self.lineEnd.utf8.count, strings: strings)
     case .string(let bytes, let strings):
       guard held.readableBytes > 0, var part = held.readSlice(length: min(bytes, held.readableBytes)) else {

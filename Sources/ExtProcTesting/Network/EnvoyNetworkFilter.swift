@@ -68,28 +68,31 @@ public struct EnvoyNetworkFilter: Sendable, Hashable {
   /// Takes a connection through the callout server that a client is connected to, whatever it is made with.
   public func connection(_ events: [Event], with client: CalloutClient) async -> EnvoyConnection {
     var state = EnvoyNetworkFilterState(self)
+    var rest = events[...]
     do {
       let stream = try await client.networkStream(metadata: initialMetadata)
-      try await run(events, stream, &state)
+      try await run(&rest, stream, &state)
       stream.reset()
     } catch {
       state.streamEnded(error as? GRPCStatus ?? GRPCStatus(.unknown, "\(error)"))
-      // Without the callout, the bytes that come still pass, where that is allowed.
-      for event in events where state.isBypassed { _ = state.receive(event) }
     }
+    // Without the callout, what comes later still passes, where that is allowed.
+    for event in rest where state.isBypassed { _ = state.receive(event) }
     return state.connection
   }
 
-  private func run(_ events: [Event], _ stream: NetworkStream, _ state: inout EnvoyNetworkFilterState) async throws {
-    for event in events {
-      guard state.isOpen else { break }
+  /// Takes events from `events` as they happen.
+  private func run(
+    _ events: inout ArraySlice<Event>, _ stream: NetworkStream, _ state: inout EnvoyNetworkFilterState
+  ) async throws {
+    while state.isOpen, let event = events.popFirst() {
       guard let message = state.receive(event) else { continue }
       try await stream.send(message)
       while state.isWaiting { try await takeReply(stream, &state) }
     }
     // What answers the last message beside bytes of its direction comes before the stream's end.
     stream.halfClose()
-    while state.isOpen, !state.isBypassed, let reply = try await stream.next() { state.receive(reply) }
+    while state.isOpen, !state.isBypassed, !state.isOver { try await takeReply(stream, &state) }
   }
 
   private func takeReply(_ stream: NetworkStream, _ state: inout EnvoyNetworkFilterState) async throws {
@@ -99,7 +102,7 @@ public struct EnvoyNetworkFilter: Sendable, Hashable {
     }
     defer { alarm.cancel() }
     do {
-      if let reply = try await stream.next() { state.receive(reply) } else { state.streamEnded(.ok) }
+      if let reply = try await stream.next() { state.receive(reply) } else { state.ended() }
     } catch let status as GRPCStatus where status.code == .cancelled {
       state.timedOut()
     }

@@ -12,6 +12,8 @@ struct EnvoyNetworkFilterState {
   private(set) var isBypassed = false
 
   private let filter: EnvoyNetworkFilter
+  /// The callout has said all it will.
+  private(set) var isOver = false
   private var waitingFor: NetworkDirection?
   private var hasSentFirst = false
 
@@ -87,6 +89,12 @@ struct EnvoyNetworkFilterState {
       }
       connection.dynamicMetadata[namespace, default: .init()].fields.merge(value.structValue.fields) { $1 }
     }
+  }
+
+  /// The callout has ended the stream with OK: before an answer it leaves the connection alone, else it has said all.
+  mutating func ended() {
+    isOver = true
+    if waitingFor != nil { streamEnded(.ok) }
   }
 
   /// The callout has ended the stream.
