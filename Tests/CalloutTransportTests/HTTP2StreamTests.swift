@@ -49,6 +49,22 @@ struct HTTP2StreamTests {
     #expect(server.peer.log.filter { $0 == "drained 1" }.count == 1)
   }
 
+  @Test(
+    "few bytes are copied, and do not hold the memory that they came in", arguments: [(100, false), (20_000, true)])
+  func few(length: Int, isHeld: Bool) throws {
+    let server = try RawServer()
+    try server.send(.settings((4, 0)), .headers(1, endStream: true))
+    let stream = try #require(server.peer.session.stream(1))
+    stream.sendHeaders(.response)
+    var read = ByteBuffer(repeating: 1, count: 65_536)
+    let place = read.withUnsafeReadableBytes { $0.baseAddress }
+    stream.write(before: read.getSlice(at: 0, length: length)!) { _ in }
+    // A buffer that is shared is copied when it is written to.
+    read.setInteger(UInt8(2), at: 0)
+    #expect((read.withUnsafeReadableBytes { $0.baseAddress } != place) == isHeld)
+    #expect(stream.outboundBytes == length)
+  }
+
   @Test("a stream that closes lets go of what it held")
   func closed() throws {
     let server = try RawServer()

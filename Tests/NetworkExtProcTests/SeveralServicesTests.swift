@@ -10,6 +10,14 @@ import Testing
 
 @Suite("Several callouts in one process", .timeLimit(.minutes(1)))
 struct SeveralServicesTests {
+  @Test("are refused at start where two are the same, for one would never be asked")
+  func twice() async throws {
+    let services = [NetworkCalloutServer().grpcService(), HookedNetwork().grpcService()]
+    let service = CalloutService(services, configuration: .loopback, logger: LogRecorder().logger)
+    let error = await #expect(throws: StartupError.self) { try await service.run() }
+    #expect(error?.description.contains("NetworkExternalProcessor is served twice") == true)
+  }
+
   @Test("are served on one port, each with its health, and reflected")
   func together() async throws {
     let services = [
