@@ -12,7 +12,7 @@ package struct StreamedBody: Sendable {
   var drainComplete = false
 
   /// Envoy recommends at most 64 KiB in a streamed reply, and Google's load balancers refuse 128 KiB.
-  static let maxLength = 62 * 1_024
+  package static let maxLength = 62 * 1_024
 
   // StreamedBodyResponse{body = 1, end_of_stream = 2, end_of_stream_without_message = 3, grpc_message_compressed = 4,
   // drain_complete = 5}

@@ -64,7 +64,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
   package func shutDown() {
     isShuttingDown = true
     // Any other end would have Envoy drop what it is just sending, or pass it on without us.
-    close()
+    state.close(send)
     call.finish(.ok)
   }
 
@@ -153,8 +153,6 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
   private func send(_ message: NetworkMessage) {
     call.send(headLength: message.headLength, message.writeHead, rest: message.rest)
   }
-
-  private func close() { state.close(send) }
 
   /// The proxy sends no more and nothing is left to answer.
   private func finishIfDone() {

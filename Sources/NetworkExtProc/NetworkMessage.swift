@@ -28,7 +28,7 @@ struct NetworkMessage {
   }
 
   /// Lets pass what came.
-  init(passing field: ByteBuffer, _ attachments: Attachments = Attachments()) {
+  init(passing field: ByteBuffer, _ attachments: Attachments) {
     self.init(.same, rest: field, attachments)
   }
 

@@ -6,7 +6,7 @@ public import SwiftProtobuf
 ///
 ///     .continue                                   // the bytes, as they came
 ///     .replace(ByteBuffer(string: "QUIT\r\n"))    // others
-///     .drop.injecting("no\n")                    // nothing goes on, and the sender gets an answer
+///     .drop.injecting("no\n")                     // nothing goes on, and the sender gets an answer
 ///     .close                                      // nothing goes on, and the connection ends
 ///
 /// The end of a direction passes in any case, after the bytes. Source: `envoy.service.network_ext_proc.v3.ProcessingResponse`.

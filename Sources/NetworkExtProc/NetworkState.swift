@@ -20,7 +20,7 @@ struct NetworkState {
     _ request: NetworkRequest, _ direction: NetworkDirection, with reply: NetworkReply, _ send: (NetworkMessage) -> Void
   ) {
     if let injected = reply.injected, canInject(against: direction) {
-      for chunk in injected.chunks(ofAtMost: Self.maxDataLength) {
+      for chunk in injected.chunks(ofAtMost: StreamedBody.maxLength) {
         send(NetworkMessage(direction.opposite, chunk, endOfStream: false))
       }
     }
@@ -51,12 +51,9 @@ struct NetworkState {
     _ request: NetworkRequest, _ direction: NetworkDirection, _ chunks: [ByteBuffer],
     _ attachments: NetworkMessage.Attachments, _ send: (NetworkMessage) -> Void
   ) {
-    var pieces = chunks.flatMap { $0.chunks(ofAtMost: Self.maxDataLength) }
+    var pieces = chunks.flatMap { $0.chunks(ofAtMost: StreamedBody.maxLength) }
     let last = pieces.popLast() ?? ByteBuffer()
     for piece in pieces { send(NetworkMessage(direction, piece, endOfStream: false)) }
     send(NetworkMessage(direction, last, endOfStream: request.data.endOfStream, attachments))
   }
-
-  /// Bytes of one message: proxies take no gRPC messages much longer, some of them 64 KiB.
-  private static let maxDataLength = 62 * 1_024
 }

@@ -104,7 +104,11 @@ struct EnvoyNetworkFilterState {
     fail("the stream ended with \(status)", losing: "the failed stream")
   }
 
-  mutating func timedOut() { fail("no answer within \(filter.messageTimeout)", losing: "the timeout") }
+  mutating func timedOut() {
+    // With nothing to answer, the callout only has not ended its side: it has said all.
+    guard waitingFor != nil else { return isOver = true }
+    fail("no answer within \(filter.messageTimeout)", losing: "the timeout")
+  }
 
   private mutating func fail(_ reason: String, losing cause: String) {
     if filter.failureModeAllow { bypass(losing: cause) } else { connection.state = .failed(reason) }
