@@ -38,6 +38,7 @@ let package = Package(
     .library(name: "ExtProc", targets: ["ExtProc"]),
     .library(name: "NetworkExtProc", targets: ["NetworkExtProc"]),
     .library(name: "ExtAuthz", targets: ["ExtAuthz"]),
+    .library(name: "XDS", targets: ["XDS"]),
     .library(name: "Callouts", targets: ["Callouts"]),
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
@@ -131,6 +132,10 @@ let package = Package(
         "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioLocks, protobuf,
         logging, metrics, coreMetrics,
       ],
+      swiftSettings: strict),
+    .target(
+      name: "XDS",
+      dependencies: ["CalloutTransport", "CalloutGRPC", "COpenSSL", "EnvoyAPI", nioCore, nioLocks, nioHTTP1, protobuf, logging],
       swiftSettings: strict),
     .target(
       name: "ExtProcTesting",
