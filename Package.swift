@@ -135,7 +135,11 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "XDS",
-      dependencies: ["CalloutTransport", "CalloutGRPC", "COpenSSL", "EnvoyAPI", nioCore, nioLocks, nioHTTP1, protobuf, logging],
+      dependencies: [
+        "CalloutTransport", "CalloutGRPC", "COpenSSL", "EnvoyAPI", nioCore, nioLocks, nioHTTP1, protobuf, logging,
+        metrics,
+        coreMetrics,
+      ],
       swiftSettings: strict),
     .target(
       name: "ExtProcTesting",

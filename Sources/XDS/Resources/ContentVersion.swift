@@ -4,7 +4,8 @@ internal import COpenSSL
 /// Versions made of content, so that replicas and restarts agree about them without talking to each other.
 enum ContentVersion {
   /// A version of what a client would get: 14 hexadecimal digits, which a `String` holds without an allocation.
-  static func of(_ type: ResourceType, _ name: String, _ body: [UInt8], _ aliases: [String], _ ttl: Duration?) -> String {
+  static func of(_ type: ResourceType, _ name: String, _ body: [UInt8], _ aliases: [String], _ ttl: Duration?) -> String
+  {
     // Each part behind its length, so that no two lists of parts are the same bytes.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(body.count + 256)

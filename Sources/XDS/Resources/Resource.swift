@@ -64,7 +64,8 @@ public final class Resource: Sendable {
     let anyLength = (try? resource.resource.serializedBytes() as [UInt8])?.count ?? 0
     var buffer = ByteBuffer()
     buffer.writeField(2, length: bytes.count)
-    let start = buffer.writerIndex + (resource.version.isEmpty ? 0 : ByteBuffer.fieldLength(resource.version.utf8.count))
+    let start =
+      buffer.writerIndex + (resource.version.isEmpty ? 0 : ByteBuffer.fieldLength(resource.version.utf8.count))
     buffer.writeBytes(bytes)
     let sotw = buffer.getSlice(at: start, length: ByteBuffer.fieldLength(anyLength))
     return (buffer, sotw ?? ByteBuffer())

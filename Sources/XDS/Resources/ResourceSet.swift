@@ -45,6 +45,22 @@ public final class ResourceSet: Sendable {
     aliases = Self.index(of: byName.values)
   }
 
+  /// A set without resources.
+  package static func empty(_ type: ResourceType) -> ResourceSet { empties[type] ?? ResourceSet(emptyOf: type) }
+
+  /// The same each time, for streams tell by identity whether anything changed.
+  private static let empties = Dictionary(
+    uniqueKeysWithValues: ResourceType.additionOrder.map { ($0, ResourceSet(emptyOf: $0)) })
+
+  private init(emptyOf type: ResourceType) {
+    self.type = type
+    resources = [:]
+    versions = [:]
+    aliases = [:]
+    sum = 0
+    version = ContentVersion.ofSet(0)
+  }
+
   private init(changing old: ResourceSet, updates: [Resource], removals: [String]) {
     var (resources, versions, sum) = (old.resources, old.versions, old.sum)
     func subtract(_ name: String) {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Make before break: what is added goes out in the order in which it is used, and nothing is removed while the client
+// may use it. Sources: xDS protocol, "Eventual consistency considerations"; the waiting is stricter than it asks for.
+
+extension DiscoveryState {
+  /// The next response, or nil while there is nothing to send. It is taken for sent.
+  package mutating func next(_ published: Published) -> DiscoveryResponse? {
+    if !parts.isEmpty { return parts.removeFirst() }
+    for type in order {
+      if let set = published(type), let response = nextAddition(type, set, published) { return response }
+    }
+    guard types.values.allSatisfy({ !$0.isBusy && !$0.isDeferred }) else { return nil }
+    for type in Self.removalOrder where types[type]?.lingering.isEmpty == false {
+      guard let set = published(type), !isUserRefused(of: type) else { continue }
+      if let response = compose(type, set, mayRemove: true, published) { return response }
+    }
+    return nil
+  }
+
+  /// A client that does not answer is no longer waited for: what it is sent still arrives in order.
+  package mutating func stopWaiting() {
+    for type in order { types[type]?.isImpatient = true }
+  }
+
+  /// Something waits for the client to answer.
+  package var isWaiting: Bool {
+    types.values.contains { !$0.isImpatient && (!$0.outstanding.isEmpty || $0.isDeferred) }
+  }
+
+  /// The client has answered everything, and there is nothing to send it.
+  package func isSettled(_ published: Published) -> Bool {
+    parts.isEmpty
+      && types.values.allSatisfy { state in
+        state.outstanding.isEmpty && !state.isDeferred && state.forced.isEmpty && state.lingering.isEmpty
+          && (state.subscription.isEmpty || published(state.type).map { $0 === state.syncedSet } ?? true)
+      }
+  }
+
+  /// What the client stays with an older version of.
+  package var refusals: [RefusedResource] {
+    order.flatMap { type in
+      (types[type]?.refused ?? [:]).sorted { $0.key < $1.key }.map { name, refusal in
+        RefusedResource(
+          reference: ResourceReference(type, name), version: refusal.version, detail: refusal.detail)
+      }
+    }
+  }
+
+  private mutating func nextAddition(
+    _ type: ResourceType, _ set: ResourceSet, _ published: Published
+  ) -> DiscoveryResponse? {
+    guard let state = types[type] else { return nil }
+    guard state.outstanding.isEmpty || state.isImpatient || state.hasDemand || !state.forced.isEmpty else { return nil }
+    return compose(type, set, mayRemove: !removalsWait(type), published)
+  }
+
+  private mutating func compose(
+    _ type: ResourceType, _ set: ResourceSet, mayRemove: Bool, _ published: Published
+  ) -> DiscoveryResponse? {
+    guard var state = types.removeValue(forKey: type) else { return nil }
+    let composition = state.compose(set, speaks, mayRemove: mayRemove) { isReady($0, published) }
+    types[type] = state
+    guard let composition else { return nil }
+    if type == .cluster { warm(composition.updated) }
+    return respond(type, composition, set)
+  }
+
+  // MARK: Additions
+
+  /// The client has the clusters that the resource uses, so that no request is sent to one that it lacks.
+  ///
+  /// Only where it gets all clusters unasked, as Envoy does: gRPC asks for those that its routes name.
+  private func isReady(_ resource: Resource, _ published: Published) -> Bool {
+    guard resource.type != .cluster, let clusters = types[.cluster], clusters.subscription.isWildcard else {
+      return true
+    }
+    guard let set = published(.cluster) else { return true }
+    return resource.references.allSatisfy { reference in
+      guard reference.type == .cluster, let cluster = set.resources[reference.name] else { return true }
+      return clusters.isAccepted(cluster.name) && (isWarm(cluster, published) || clusters.isImpatient)
+    }
+  }
+
+  /// The client has what a cluster needs before it can be used: its endpoints and its secrets, as far as they exist.
+  private func isWarm(_ cluster: Resource, _ published: Published) -> Bool {
+    cluster.references.allSatisfy { reference in
+      guard reference.type != .cluster, let state = types[reference.type] else { return true }
+      guard published(reference.type)?[reference.name] != nil, !state.isImpatient else { return true }
+      return state.isAccepted(reference.name)
+    }
+  }
+
+  /// A cluster that changes is warmed anew, for which Envoy waits for its endpoints, unchanged ones too.
+  private mutating func warm(_ clusters: [Resource]) {
+    guard let endpoints = types[.clusterLoadAssignment] else { return }
+    for cluster in clusters {
+      for reference in cluster.references
+      where reference.type == .clusterLoadAssignment && endpoints.sent[reference.name] != nil {
+        types[.clusterLoadAssignment]?.forced.insert(reference.name)
+      }
+    }
+  }
+
+  // MARK: Removals
+
+  /// Users first.
+  private static let removalOrder: [ResourceType] = [
+    .virtualHost, .scopedRouteConfiguration, .routeConfiguration, .extensionConfig, .cluster, .secret,
+    .clusterLoadAssignment, .lbEndpoint,
+  ]
+
+  /// Listeners, which nothing uses, are removed at once: another may be to listen where one did. So is everything
+  /// where the stream has but one type.
+  private func removalsWait(_ type: ResourceType) -> Bool { order.count > 1 && Self.removalOrder.contains(type) }
+
+  /// The client stays with an older version of something that may use resources of the type.
+  private func isUserRefused(of type: ResourceType) -> Bool {
+    types.values.contains { state in
+      state.type != type && Self.users.contains(state.type) && !state.refused.isEmpty
+    }
+  }
+
+  private static let users: Set<ResourceType> = [
+    .listener, .routeConfiguration, .scopedRouteConfiguration, .virtualHost, .extensionConfig,
+  ]
+}
+
+extension TypeState {
+  /// The client has not answered, and is waited for.
+  var isBusy: Bool { !isImpatient && !outstanding.isEmpty }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+
+/// The server's side of a discovery stream: the rules of the protocol, without I/O.
+///
+/// What is to be sent is found out when it can be sent, from what is published by then: what was published in between
+/// is never sent. A client has at most one unanswered response of a type, but for what it asked for itself.
+package struct DiscoveryState: Sendable {
+  package let speaks: DiscoveryProtocol
+  package internal(set) var types: [ResourceType: TypeState] = [:]
+  /// The types of `types`, in the order in which additions are sent.
+  var order: [ResourceType] = []
+  /// Parts of a response that was too long for one.
+  var parts: [DiscoveryResponse] = []
+
+  private let onlyType: ResourceType?
+  private let limits: Limits
+  private var nonces = 0
+
+  package struct Limits: Sendable {
+    /// The types of which a first request without names asks for everything.
+    package var legacyWildcard: XDSServer.LegacyWildcard
+    /// Bytes of resources in a delta response, which is divided; one resource may be longer.
+    package var responseSize: Int
+
+    package init(legacyWildcard: XDSServer.LegacyWildcard = .allTypes, responseSize: Int = 2 * 1_024 * 1_024) {
+      self.legacyWildcard = legacyWildcard
+      self.responseSize = responseSize
+    }
+  }
+
+  /// - Parameter onlyType: the type of a stream that is not aggregated.
+  package init(_ speaks: DiscoveryProtocol, onlyType: ResourceType? = nil, limits: Limits = Limits()) {
+    self.speaks = speaks
+    self.onlyType = onlyType
+    self.limits = limits
+  }
+
+  /// What is published of a type, or nil while nothing is.
+  package typealias Published = (ResourceType) -> ResourceSet?
+
+  /// Takes note of a request.
+  ///
+  /// Throws what the client did wrong; the stream is to end with it.
+  package mutating func receive(
+    _ request: DiscoveryRequest, _ published: Published
+  ) throws(DiscoveryViolation) -> DiscoveryEvent? {
+    let type = try checked(request.type)
+    let isFirst = types[type] == nil
+    if isFirst { insert(type) }
+    // Taken out while it is changed, for otherwise what it holds would be copied.
+    var state =
+      types.removeValue(forKey: type) ?? TypeState(type, allowsLegacyWildcard: limits.legacyWildcard.allows(type))
+    defer { types[type] = state }
+    switch request.wants {
+    case .all(let names, let version):
+      if let lastNonce = state.lastNonce, lastNonce != request.nonce { return .stale(type, nonce: request.nonce) }
+      let event = state.answer(request.nonce, request.error)
+      state.subscribe(to: names, version: version, published(type), isFirst: isFirst)
+      return event
+    case .change(let names, let unsubscribe, let held):
+      let event = state.answer(request.nonce, request.error)
+      let isStale = event == nil && !isFirst && !request.nonce.isEmpty && request.nonce != state.lastNonce
+      state.subscribe(names, unsubscribe: unsubscribe, held: held, published(type), isFirst: isFirst)
+      return isStale ? .stale(type, nonce: request.nonce) : event
+    }
+  }
+
+  private func checked(_ type: ResourceType) throws(DiscoveryViolation) -> ResourceType {
+    guard let onlyType else {
+      guard !type.typeURL.isEmpty else { throw .missingType }
+      return type
+    }
+    guard type.typeURL.isEmpty || type == onlyType else { throw .otherType(type, onlyType) }
+    return onlyType
+  }
+
+  private mutating func insert(_ type: ResourceType) {
+    let index = order.firstIndex { $0.additionRank > type.additionRank } ?? order.endIndex
+    order.insert(type, at: index)
+  }
+
+  mutating func makeNonce() -> String {
+    nonces += 1
+    return String(nonces)
+  }
+
+  /// Turns a composition into responses, of which the first is returned and the others follow.
+  mutating func respond(
+    _ type: ResourceType, _ composition: TypeState.Composition, _ set: ResourceSet
+  ) -> DiscoveryResponse {
+    var state = types.removeValue(forKey: type) ?? TypeState(type, allowsLegacyWildcard: false)
+    let before = state.sent
+    state.record(composition, set)
+    var responses: [DiscoveryResponse] = []
+    for part in divided(composition) {
+      let response = DiscoveryResponse(
+        type: type, nonce: makeNonce(), version: composition.version, names: part.resources.map(\.name),
+        removed: part.removed, body: part.body)
+      state.outstanding.append(
+        TypeState.Outstanding(nonce: response.nonce, before: before, updated: part.updated, removed: part.removed))
+      state.lastNonce = response.nonce
+      state.isImpatient = false
+      responses.append(response)
+    }
+    types[type] = state
+    parts = Array(responses.dropFirst())
+    return responses[0]
+  }
+
+  private struct Part {
+    var resources: [Resource]
+    var updated: [Resource]
+    var removed: [String]
+    var body: ByteBuffer
+  }
+
+  private func divided(_ composition: TypeState.Composition) -> [Part] {
+    let fields: KeyPath<Resource, ByteBuffer> = speaks == .delta ? \.deltaField : \.sotwField
+    let body = composition.sharedBody ?? ByteBuffer(concatenating: composition.resources.map { $0[keyPath: fields] })
+    // A part of the world would be taken for all of it.
+    guard speaks == .delta, body.readableBytes > limits.responseSize, composition.resources.count > 1 else {
+      return [
+        Part(
+          resources: composition.resources, updated: composition.updated, removed: composition.removed, body: body)
+      ]
+    }
+    var parts: [Part] = []
+    var rest = composition.resources[...]
+    while let first = rest.first {
+      var length = first.deltaField.readableBytes
+      var end = rest.startIndex + 1
+      while end < rest.endIndex, length + rest[end].deltaField.readableBytes <= limits.responseSize {
+        length += rest[end].deltaField.readableBytes
+        end += 1
+      }
+      let resources = Array(rest[..<end])
+      parts.append(
+        Part(
+          resources: resources, updated: resources, removed: parts.isEmpty ? composition.removed : [],
+          body: ByteBuffer(concatenating: resources.map(\.deltaField))))
+      rest = rest[end...]
+    }
+    return parts
+  }
+}
+
+/// What a client did against the protocol.
+package enum DiscoveryViolation: Error, Hashable, CustomStringConvertible {
+  case missingType
+  case otherType(ResourceType, ResourceType)
+  case otherNode(String, String)
+
+  package var description: String {
+    switch self {
+    case .missingType: "type URL is required for ADS"
+    case .otherType(let type, let expected): "type_url '\(type.typeURL)' on a stream of \(expected.typeURL)"
+    case .otherNode(let node, let first): "node '\(node)' on a stream of node '\(first)'"
+    }
+  }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutGRPC
+internal import EnvoyAPI
+internal import Logging
+internal import NIOCore
+
+/// One discovery stream: reads requests, sends what `DiscoveryState` says. Confined to the event loop of its connection.
+final class DiscoveryCall: ServerCallHandler {
+  private let call: ServerCall
+  private let service: DiscoveryService
+  private(set) var state: DiscoveryState
+  private(set) var info: DiscoveryStreamInfo
+  private var logger: Logger
+
+  private var hasNode = false
+  private var isOver = false
+  /// Where types come from, and under which number we are known there.
+  private var feeds: [ResourceType: ConfigurationFeed] = [:]
+  /// What is published of types that the snapshot has none of: one object each, for streams tell sets by identity.
+  private var empties: [ResourceType: ResourceSet] = [:]
+  private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
+  private var patience: Scheduled<Void>?
+  private var callbacks: CallbackQueue?
+
+  init(_ call: ServerCall, _ service: DiscoveryService, _ speaks: DiscoveryProtocol, _ onlyType: ResourceType?) {
+    self.call = call
+    self.service = service
+    state = DiscoveryState(
+      speaks, onlyType: onlyType,
+      limits: DiscoveryState.Limits(
+        legacyWildcard: service.configuration.legacyWildcard, responseSize: service.configuration.responseSize))
+    info = DiscoveryStreamInfo(
+      id: service.makeStreamID(), speaks: speaks, type: onlyType, peer: call.peer, node: Node())
+    logger = service.logger
+    logger[metadataKey: "stream"] = "\(info.id)"
+    service.register(self, on: call.eventLoop)
+    guard let user = service.callbacks else { return }
+    let queue = CallbackQueue(user, call) { [unowned self] error in
+      finish(GRPCStatus(error))
+    } idle: { [unowned self] in
+      flush()
+    }
+    callbacks = queue
+    let info = info
+    queue.perform { try await $0.streamOpened(info) }
+  }
+
+  var isBusy: Bool { callbacks?.isBusy == true }
+
+  // MARK: From the call
+
+  func receive(_ message: consuming ByteBuffer) {
+    do throws(GRPCStatus) {
+      let (request, node) = try DiscoveryMessages.request(message, info.speaks)
+      try meet(node)
+      guard let callbacks else { return handle(request) }
+      let info = info
+      callbacks.perform {
+        try await $0.requestReceived(request, on: info)
+      } then: { [unowned self] in
+        handle(request)
+      }
+    } catch {
+      finish(error)
+    }
+  }
+
+  func receiveEnd() { finish(.ok) }
+
+  func shutDown() { finish(GRPCStatus(.unavailable, "the server is shutting down")) }
+
+  func callEnded(_ ending: CallEnding) { end() }
+
+  // MARK: Requests
+
+  /// The first request says who the client is, which does not change.
+  private func meet(_ node: Node?) throws(GRPCStatus) {
+    guard let node else { return hasNode = true }
+    guard hasNode else {
+      try service.authorize(node, call)
+      hasNode = true
+      info.node = node
+      logger[metadataKey: "node"] = "\(node.id)"
+      return
+    }
+    guard node.id == info.node.id else {
+      throw GRPCStatus(.invalidArgument, "\(DiscoveryViolation.otherNode(node.id, info.node.id))")
+    }
+  }
+
+  private func handle(_ request: DiscoveryRequest) {
+    guard !isOver else { return }
+    var request = request
+    if request.type.typeURL.isEmpty, let type = info.type { request.type = type }
+    subscribe(request.type)
+    do throws(DiscoveryViolation) {
+      if let event = try state.receive(request, publishedSet) { note(event) }
+      service.metrics?.received(request)
+      flush()
+    } catch {
+      finish(GRPCStatus(.invalidArgument, "\(error)"))
+    }
+  }
+
+  /// Hears from now on when something of the type is published.
+  private func subscribe(_ type: ResourceType) {
+    guard feeds[type] == nil, let feed = service.cache.feed(for: info.node, type: type) else { return }
+    feeds[type] = feed
+    empties[type] = .empty(type)
+    guard !subscriptions.contains(where: { $0.feed === feed }) else { return }
+    let call = NIOLoopBound(self, eventLoop: call.eventLoop)
+    let id = feed.subscribe(on: call.eventLoop, ConfigurationFeed.Progress(node: info.node.id)) { call.value.flush() }
+    subscriptions.append((feed, id, -1))
+  }
+
+  private func note(_ event: DiscoveryEvent) {
+    service.metrics?.answered(event)
+    switch event {
+    case .acknowledged(let type, let nonce):
+      logger.debug("acknowledged", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
+    case .refused(let type, let nonce, let names, let detail):
+      logger.error(
+        "the client refused resources; it keeps what it had, and gets no more of this before something changes",
+        metadata: [
+          "type": "\(type)", "nonce": "\(nonce)", "names": "\(names.prefix(10).joined(separator: ","))",
+          "reason": "\(detail)",
+        ])
+    case .stale(let type, let nonce):
+      logger.debug("a request that answers an older response", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
+    }
+    let info = info
+    callbacks?.perform { try await $0.answered(event, on: info) }
+  }
+
+  // MARK: Responses
+
+  /// Sends all that there is to send, as far as the client takes it.
+  private func flush() {
+    guard !isOver else { return }
+    // What is published may change on another thread; one look sees one state of it.
+    let current = subscriptions.map { $0.feed.current }
+    func published(_ type: ResourceType) -> ResourceSet? {
+      guard let feed = feeds[type], let index = subscriptions.firstIndex(where: { $0.feed === feed }) else {
+        return nil
+      }
+      return current[index].snapshot.flatMap { $0[type] ?? empties[type] }
+    }
+    while !call.isOutboundFull, callbacks?.isBusy != true, let response = state.next(published) { send(response) }
+    if call.isOutboundFull {
+      call.whenDrained = { [unowned self] in flush() }
+    } else {
+      reportProgress(current.map(\.generation), published)
+    }
+    keepPatience()
+  }
+
+  private func send(_ response: DiscoveryResponse) {
+    guard let callbacks else { return write(response) }
+    let info = info
+    callbacks.perform {
+      try await $0.responseReady(response, on: info)
+    } then: { [unowned self] in
+      write(response)
+    }
+  }
+
+  private func write(_ response: DiscoveryResponse) {
+    guard !isOver else { return }
+    let head = DiscoveryMessages.head(response, info.speaks, identifier: service.configuration.identifier)
+    call.send(headLength: head.count, { $0.writeBytes(head) }, rest: response.body)
+    service.metrics?.sent(response, bytes: head.count + response.body.readableBytes)
+    logger.debug(
+      "sent",
+      metadata: [
+        "type": "\(response.type)", "nonce": "\(response.nonce)", "resources": "\(response.names.count)",
+        "removed": "\(response.removed.count)",
+      ])
+  }
+
+  /// What is published of a type for this client, or nil while nothing is.
+  func publishedSet(_ type: ResourceType) -> ResourceSet? {
+    feeds[type]?.snapshot.flatMap { $0[type] ?? empties[type] }
+  }
+
+  private func reportProgress(_ generations: [Int], _ published: DiscoveryState.Published) {
+    guard callbacks?.isBusy != true, state.isSettled(published) else { return }
+    for index in subscriptions.indices where subscriptions[index].settled != generations[index] {
+      subscriptions[index].settled = generations[index]
+      subscriptions[index].feed.settled(
+        subscriptions[index].id, generation: generations[index], refusals: state.refusals)
+    }
+  }
+
+  /// A client that does not answer holds up what waits for its answer no longer than this.
+  private func keepPatience() {
+    guard state.isWaiting else {
+      patience?.cancel()
+      return patience = nil
+    }
+    guard patience == nil else { return }
+    let call = NIOLoopBound(self, eventLoop: call.eventLoop)
+    patience = call.eventLoop.scheduleTask(in: TimeAmount(service.configuration.answerTime)) {
+      call.value.patience = nil
+      call.value.state.stopWaiting()
+      call.value.flush()
+    }
+  }
+
+  // MARK: The end
+
+  private func finish(_ status: GRPCStatus) {
+    guard !isOver else { return }
+    if status != .ok { logger.info("ended the stream", metadata: ["status": "\(status)"]) }
+    end()
+    call.finish(status)
+  }
+
+  private func end() {
+    guard !isOver else { return }
+    isOver = true
+    patience?.cancel()
+    for subscription in subscriptions { subscription.feed.unsubscribe(subscription.id) }
+    subscriptions = []
+    feeds = [:]
+    service.unregister(info.id)
+    let info = info
+    callbacks?.performLast { await $0.streamClosed(info) }
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutGRPC
+internal import EnvoyAPI
+internal import NIOCore
+internal import SwiftProtobuf
+
+// CSDS: what each client has, as far as its answers tell.
+
+extension XDSServer {
+  var clientStatusService: GRPCService {
+    let service = service
+    return GRPCService(
+      "envoy.service.status.v3.ClientStatusDiscoveryService",
+      methods: [
+        .unary("FetchClientStatus") { (request: Envoy_Service_Status_V3_ClientStatusRequest, _) in
+          await Self.status(request, service)
+        },
+        GRPCMethod("StreamClientStatus") { requests, responses, _ in
+          for try await bytes in requests {
+            let request = try Envoy_Service_Status_V3_ClientStatusRequest(grpcMessage: bytes)
+            try await responses.send(await Self.status(request, service))
+          }
+        },
+      ],
+      fileDescriptorSet: { EnvoyAPIDescriptors.fileDescriptorSet })
+  }
+
+  private static func status(
+    _ request: Envoy_Service_Status_V3_ClientStatusRequest, _ service: DiscoveryService
+  ) async -> Envoy_Service_Status_V3_ClientStatusResponse {
+    var response = Envoy_Service_Status_V3_ClientStatusResponse()
+    for stream in service.open {
+      let configuration = try? await stream.eventLoop.submit {
+        let call = stream.value
+        return request.matches(call.info.node) ? call.clientConfig(withContents: !request.excludeResourceContents) : nil
+      }.get()
+      if let configuration = configuration ?? nil { response.config.append(configuration) }
+    }
+    return response
+  }
+}
+
+extension Envoy_Service_Status_V3_ClientStatusRequest {
+  fileprivate func matches(_ node: Node) -> Bool {
+    nodeMatchers.isEmpty || nodeMatchers.contains { $0.nodeID.matches(node.id) }
+  }
+}
+
+extension Envoy_Type_Matcher_V3_StringMatcher {
+  fileprivate func matches(_ text: String) -> Bool {
+    func folded(_ text: String) -> String { ignoreCase ? text.lowercased() : text }
+    let text = folded(text)
+    return switch matchPattern {
+    case .exact(let pattern): text == folded(pattern)
+    case .prefix(let pattern): text.hasPrefix(folded(pattern))
+    case .suffix(let pattern): text.hasSuffix(folded(pattern))
+    case .contains(let pattern): text.utf8.contains(folded(pattern).utf8)
+    case nil: true
+    }
+  }
+}
