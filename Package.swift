@@ -247,6 +247,13 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "XDSTests",
+      dependencies: [
+        "XDS", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix, nioLocks, protobuf,
+        logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "CalloutBenchTests",
       dependencies: [
         "CalloutBench", "CalloutServing", "Callouts", "EnvoyAPI", "ExtProcTesting", nioCore, protobuf,

@@ -35,10 +35,9 @@ extension TypeState {
       if speaks == .stateOfTheWorld, type.isFullState { return nil }
       composition.updated = ready
     }
-    let hasChanged = !composition.updated.isEmpty
     let hasForced = addForced(from: set, to: &composition, speaks)
     hold(changes.removed, mayRemove, &composition)
-    if hasChanged { addRefused(from: set, to: &composition) }
+    let hasRefused = addRefused(from: set, to: &composition)
 
     hasDemand = false
     isAwaitingFirst = false
@@ -46,7 +45,7 @@ extension TypeState {
     // Of what was sent in part, the rest has to be found by comparing.
     defer { syncedSet = isDeferred ? nil : set }
     guard !isEmpty || (isFirst && subscription.isWildcard) else { return nil }
-    let isShared = !hasForced && composition.updated.count == changes.updated.count
+    let isShared = !hasForced && !hasRefused && composition.updated.count == changes.updated.count
     switch speaks {
     case .delta:
       composition.resources = composition.updated
@@ -124,12 +123,18 @@ extension TypeState {
     lingering = [:]
   }
 
-  /// A client may have accepted a part of what it refused: it gets the whole once something changes.
-  private func addRefused(from set: ResourceSet, to composition: inout Composition) {
-    guard !refused.isEmpty else { return }
+  /// A client may have accepted a part of what it refused, and refused a part for the sake of the rest: it gets all of
+  /// that response again once something of it changes.
+  private func addRefused(from set: ResourceSet, to composition: inout Composition) -> Bool {
+    guard !refused.isEmpty else { return false }
     let known = Set(composition.updated.map(\.name))
-    composition.updated += refused.keys.filter { !known.contains($0) }.compactMap { set.resources[$0] }
+    let nonces = Set(
+      (composition.updated.map { ($0.name, $0.version) } + composition.removed.map { ($0, "") })
+        .compactMap { name, version in refused[name].flatMap { $0.version == version ? nil : $0.nonce } })
+    let again = refused.filter { nonces.contains($0.value.nonce) && !known.contains($0.key) }.keys
+    composition.updated += again.compactMap { set.resources[$0] }
     composition.updated.sort { $0.name < $1.name }
+    return !again.isEmpty
   }
 
   /// State of the World: everything, where the type is told whole.

@@ -46,6 +46,8 @@ package struct TypeState: Sendable {
     package let detail: String
     /// The client had no other version of it.
     let isNew: Bool
+    /// The response that was refused.
+    let nonce: String
   }
 
   init(_ type: ResourceType, allowsLegacyWildcard: Bool) {
@@ -76,7 +78,8 @@ package struct TypeState: Sendable {
     }
     for resource in answered.updated where sent[resource.name] == resource.version {
       refused[resource.name] = Refusal(
-        version: resource.version, detail: error, isNew: answered.before[resource.name] == nil)
+        version: resource.version, detail: error, isNew: answered.before[resource.name] == nil,
+        nonce: nonce)
     }
     return .refused(type, nonce: nonce, names: answered.updated.map(\.name), detail: error)
   }
