@@ -11,6 +11,8 @@ final class DiscoveryHarness {
   var snapshot: Snapshot?
   private var empties: [ResourceType: ResourceSet] = [:]
   private(set) var events: [DiscoveryEvent] = []
+  private var keepsResponses = false
+  private var responses: [DiscoveryResponse] = []
 
   init(
     _ speaks: DiscoveryProtocol, _ resources: [Resource]? = nil, onlyType: ResourceType? = nil,
@@ -30,8 +32,21 @@ final class DiscoveryHarness {
   func sent() -> [Sent] {
     let published = published()
     var all: [Sent] = []
-    while let response = state.next(published) { all.append(Sent(response, state.speaks)) }
+    while let response = state.next(published) {
+      if keepsResponses { responses.append(response) }
+      all.append(Sent(response, state.speaks))
+    }
     return all
+  }
+
+  /// The heartbeats that are due now.
+  func heartbeats() -> [DiscoveryResponse] { state.heartbeat(published()) }
+
+  /// The first response to a request, as it is encoded.
+  func respond(_ request: (DiscoveryHarness) throws -> [Sent]) throws -> DiscoveryResponse? {
+    keepsResponses = true
+    _ = try request(self)
+    return responses.first
   }
 
   var isSettled: Bool { state.isSettled(published()) }

@@ -13,6 +13,9 @@ package struct DiscoveryState: Sendable {
   /// Parts of a response that was too long for one.
   var parts: [DiscoveryResponse] = []
 
+  /// State of the World: the client takes resources with their TTL.
+  package var wrapsResources = false
+
   private let onlyType: ResourceType?
   private let limits: Limits
   private var nonces = 0
@@ -108,6 +111,13 @@ package struct DiscoveryState: Sendable {
     return responses[0]
   }
 
+  private func field(_ resource: Resource) -> ByteBuffer {
+    switch speaks {
+    case .delta: resource.deltaField
+    case .stateOfTheWorld: wrapsResources && resource.ttl != nil ? resource.wrappedField : resource.sotwField
+    }
+  }
+
   private struct Part {
     var resources: [Resource]
     var updated: [Resource]
@@ -116,8 +126,9 @@ package struct DiscoveryState: Sendable {
   }
 
   private func divided(_ composition: TypeState.Composition) -> [Part] {
-    let fields: KeyPath<Resource, ByteBuffer> = speaks == .delta ? \.deltaField : \.sotwField
-    let body = composition.sharedBody ?? ByteBuffer(concatenating: composition.resources.map { $0[keyPath: fields] })
+    let hasWrapped = speaks == .stateOfTheWorld && wrapsResources && composition.resources.contains { $0.ttl != nil }
+    let shared = hasWrapped ? nil : composition.sharedBody
+    let body = shared ?? ByteBuffer(concatenating: composition.resources.map(field))
     // A part of the world would be taken for all of it.
     guard speaks == .delta, body.readableBytes > limits.responseSize, composition.resources.count > 1 else {
       return [

@@ -78,6 +78,39 @@ public final class Resource: Sendable {
     return (try? Google_Protobuf_Any(serializedBytes: Array(field.readableBytesView))) ?? Google_Protobuf_Any()
   }
 
+  /// Field 2 of a `DiscoveryResponse` for clients that take an `envoy.service.discovery.v3.Resource` there, with what
+  /// the type's own message cannot say.
+  package var wrappedField: ByteBuffer {
+    var field = deltaField
+    field.readFieldPrefix()
+    return Self.wrap(Data(field.readableBytesView))
+  }
+
+  /// What tells a client that the resource is still there: all but its content.
+  package func heartbeatField(_ speaks: DiscoveryProtocol) -> ByteBuffer {
+    var resource = Envoy_Service_Discovery_V3_Resource()
+    resource.version = version
+    resource.name = name
+    if let ttl { resource.ttl = Google_Protobuf_Duration(ttl) }
+    let bytes = (try? resource.serializedBytes() as [UInt8]) ?? []
+    guard speaks == .delta else { return Self.wrap(Data(bytes)) }
+    var buffer = ByteBuffer()
+    buffer.writeField(2, length: bytes.count)
+    buffer.writeBytes(bytes)
+    return buffer
+  }
+
+  private static func wrap(_ resource: Data) -> ByteBuffer {
+    var any = Google_Protobuf_Any()
+    any.typeURL = "type.googleapis.com/envoy.service.discovery.v3.Resource"
+    any.value = resource
+    let bytes = (try? any.serializedBytes() as [UInt8]) ?? []
+    var buffer = ByteBuffer()
+    buffer.writeField(2, length: bytes.count)
+    buffer.writeBytes(bytes)
+    return buffer
+  }
+
   public var reference: ResourceReference { ResourceReference(type, name) }
 }
 

@@ -13,6 +13,8 @@ public final class ResourceSet: Sendable {
   package let versions: [String: String]
   /// Canonical names by alias.
   package let aliases: [String: String]
+  /// Some resource has a TTL.
+  package let hasTTL: Bool
   private let sum: UInt64
   private let cache = NIOLockedValueBox(Cached())
 
@@ -43,6 +45,7 @@ public final class ResourceSet: Sendable {
     self.version = version ?? ContentVersion.ofSet(sum)
     versions = byName.mapValues(\.version)
     aliases = Self.index(of: byName.values)
+    hasTTL = byName.values.contains { $0.ttl != nil }
   }
 
   /// A set without resources.
@@ -57,6 +60,7 @@ public final class ResourceSet: Sendable {
     resources = [:]
     versions = [:]
     aliases = [:]
+    hasTTL = false
     sum = 0
     version = ContentVersion.ofSet(0)
   }
@@ -83,6 +87,7 @@ public final class ResourceSet: Sendable {
     self.sum = sum
     version = ContentVersion.ofSet(sum)
     aliases = Self.index(of: resources.values)
+    hasTTL = resources.values.contains { $0.ttl != nil }
   }
 
   private static func index(of resources: some Sequence<Resource>) -> [String: String] {

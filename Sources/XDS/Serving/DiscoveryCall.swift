@@ -20,6 +20,7 @@ final class DiscoveryCall: ServerCallHandler {
   private var empties: [ResourceType: ResourceSet] = [:]
   private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
   private var patience: Scheduled<Void>?
+  private var nextHeartbeat: Scheduled<Void>?
   private var callbacks: CallbackQueue?
 
   init(_ call: ServerCall, _ service: DiscoveryService, _ speaks: DiscoveryProtocol, _ onlyType: ResourceType?) {
@@ -80,6 +81,7 @@ final class DiscoveryCall: ServerCallHandler {
       try service.authorize(node, call)
       hasNode = true
       info.node = node
+      state.wrapsResources = node.clientFeatures.contains("xds.config.resource-in-sotw")
       logger[metadataKey: "node"] = "\(node.id)"
       return
     }
@@ -145,6 +147,7 @@ final class DiscoveryCall: ServerCallHandler {
       }
       return current[index].snapshot.flatMap { $0[type] ?? empties[type] }
     }
+    if nextHeartbeat == nil, state.needsHeartbeat(published) { scheduleHeartbeat() }
     while !call.isOutboundFull, callbacks?.isBusy != true, let response = state.next(published) { send(response) }
     if call.isOutboundFull {
       call.whenDrained = { [unowned self] in flush() }
@@ -206,6 +209,22 @@ final class DiscoveryCall: ServerCallHandler {
     }
   }
 
+  private func scheduleHeartbeat() {
+    let call = NIOLoopBound(self, eventLoop: call.eventLoop)
+    nextHeartbeat = call.eventLoop.scheduleTask(in: TimeAmount(service.configuration.heartbeatInterval)) {
+      call.value.nextHeartbeat = nil
+      call.value.sendHeartbeat()
+    }
+  }
+
+  private func sendHeartbeat() {
+    guard !isOver else { return }
+    if !call.isOutboundFull, callbacks?.isBusy != true {
+      for response in state.heartbeat(publishedSet) { send(response) }
+    }
+    flush()
+  }
+
   // MARK: The end
 
   private func finish(_ status: GRPCStatus) {
@@ -219,6 +238,7 @@ final class DiscoveryCall: ServerCallHandler {
     guard !isOver else { return }
     isOver = true
     patience?.cancel()
+    nextHeartbeat?.cancel()
     for subscription in subscriptions { subscription.feed.unsubscribe(subscription.id) }
     subscriptions = []
     feeds = [:]
