@@ -106,7 +106,7 @@ let package = Package(
     .target(
       name: "CalloutServing",
       dependencies: [
-        "CalloutTransport", "CalloutGRPC", nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle, signals,
+        "CalloutTransport", "CalloutGRPC", "XDS", nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle, signals,
         arguments,
       ],
       swiftSettings: strict),

@@ -38,3 +38,16 @@ static inline int callout_no_password(char *buffer, int size, int writing, void 
   (void)buffer, (void)size, (void)writing, (void)user;
   return -1;
 }
+// Tells `visit` every DNS name and URI among a certificate's alternative names.
+static inline void callout_for_each_name(X509 *certificate,
+                                         void (*visit)(const unsigned char *bytes, long length, void *context),
+                                         void *context) {
+  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS && name->type != GEN_URI) continue;
+    const ASN1_STRING *text = name->d.ia5;
+    visit(ASN1_STRING_get0_data(text), ASN1_STRING_length(text), context);
+  }
+  GENERAL_NAMES_free(names);
+}

@@ -26,6 +26,8 @@ public final class GRPCChannel: Sendable {
     public var trustRoots: [UInt8]?
     /// The name that the server's certificate must bear; the target's host where it is nil.
     public var serverName: String?
+    /// The client's own certificate chain and key, PEM, for servers that ask for one.
+    public var identity: (certificateChain: [UInt8], privateKey: [UInt8])?
     /// Whether the certificate is looked at; without that anybody can pose as the server.
     public var verifiesServer = true
 
@@ -51,7 +53,9 @@ public final class GRPCChannel: Sendable {
     let host = target.ipAddress ?? "localhost"
     let tls = try configuration.tls.map { tls in
       let context = try TLSContext(
-        trustRoots: tls.trustRoots, protocols: ["h2"], verifiesServer: tls.verifiesServer)
+        trustRoots: tls.trustRoots, protocols: ["h2"],
+        identity: tls.identity.map { TLSIdentity(certificateChain: $0.certificateChain, privateKey: $0.privateKey) },
+        verifiesServer: tls.verifiesServer)
       return (context, tls.serverName ?? host)
     }
     let timeout = TimeAmount(configuration.connectTimeout)

@@ -14,6 +14,9 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   /// The client's address as text, or nil for a Unix-domain socket.
   package let peer: String?
 
+  /// The DNS names and URIs in the client's certificate; none where it has shown none.
+  package private(set) var peerNames: [String] = []
+
   private let channel: any Channel
   private var handler: HTTP2ConnectionHandler?
   private var lastPath: [UInt8] = []
@@ -63,6 +66,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
 
   package func connectionOpened(_ connection: HTTP2ConnectionHandler) {
     handler = connection
+    peerNames = (try? channel.pipeline.syncOperations.handler(type: TLSHandler.self))?.peerNames ?? []
     server.opened(self)
   }
 

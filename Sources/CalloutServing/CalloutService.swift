@@ -6,12 +6,14 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 public import ServiceLifecycle
+public import XDS
 
 /// gRPC services on their listeners, with health beside them, from start to drain.
 ///
 /// A `Service`: run it in a `ServiceGroup`, whose graceful shutdown drains it.
 public final class CalloutService: Service {
   private let services: [GRPCService]
+  private let controlPlane: XDSServer?
   private let configuration: ServerConfiguration
   let logger: Logger
 
@@ -26,12 +28,18 @@ public final class CalloutService: Service {
     public var secure: ListenAddress?
     public var plaintext: ListenAddress?
     public var healthCheck: ListenAddress?
+    public var xds: ListenAddress?
     /// The certificate that TLS clients see, PEM.
     public var certificateChain: [UInt8] = []
   }
 
-  public init(_ services: [GRPCService], configuration: ServerConfiguration = ServerConfiguration(), logger: Logger) {
+  /// - Parameter controlPlane: served at `configuration.xdsAddress`.
+  public init(
+    _ services: [GRPCService], controlPlane: XDSServer? = nil,
+    configuration: ServerConfiguration = ServerConfiguration(), logger: Logger
+  ) {
     self.services = services
+    self.controlPlane = controlPlane
     self.configuration = configuration
     self.logger = logger
     (started, startedContinuation) = AsyncStream.makeStream()
@@ -65,15 +73,23 @@ public final class CalloutService: Service {
   private func serve(_ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: MultiThreadedEventLoopGroup) async throws
   {
     let listeners = try await bind(server, tls, group)
+    let discovery: DiscoveryEndpoint?
+    do {
+      discovery = try await bindDiscovery(tls)
+    } catch {
+      for listener in listeners.all { try? await listener.close() }
+      throw error
+    }
     for service in services { health.set(.serving, for: service.name) }
     health.set(.serving)
-    announce(listeners, tls)
+    announce(listeners, discovery, tls)
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await self.reloadCertificates(tls) }
       await waitForShutdown()
       tasks.cancelAll()
     }
     await drain(server, listeners)
+    await discovery?.stop()
   }
 
   private func waitForShutdown() async {
@@ -84,7 +100,7 @@ public final class CalloutService: Service {
   // MARK: Start
 
   private func validate() throws(StartupError) {
-    guard !(configuration.disableTLS && configuration.disablePlaintext) else {
+    guard !(configuration.disableTLS && configuration.disablePlaintext) || services.isEmpty else {
       throw StartupError("--disable-tls and --disable-plaintext are both given: leave one listener enabled")
     }
     let names = services.map(\.name)
@@ -98,7 +114,8 @@ public final class CalloutService: Service {
 
   private func makeTLS() throws -> TLSIdentitySource? {
     let isNeeded =
-      !configuration.disableTLS || (configuration.secureHealthCheck && !configuration.combinedHealthCheck)
+      !configuration.disableTLS || configuration.xdsClientAuthoritiesPath != nil
+      || (configuration.secureHealthCheck && !configuration.combinedHealthCheck)
     return isNeeded ? try TLSIdentitySource(configuration, logger: logger) : nil
   }
 
@@ -115,6 +132,17 @@ public final class CalloutService: Service {
     let all: [GRPCService] = services + [health.service]
     return GRPCServer(
       services: all + ReflectionService(reflecting: all).services, configuration: grpc, logger: logger)
+  }
+
+  private func bindDiscovery(_ tls: TLSIdentitySource?) async throws -> DiscoveryEndpoint? {
+    guard let controlPlane else { return nil }
+    let source =
+      configuration.xdsClientAuthoritiesPath == nil ? nil : tls.map { tls in { @Sendable in tls.mutualContext } }
+    return try await DiscoveryEndpoint.bind(
+      controlPlane, threads: services.isEmpty ? configuration.threads ?? System.coreCount : 1, logger: logger
+    ) { group, initializer in
+      try await listen(configuration.xdsAddress, "--xds-address", group, tls: source, initializer)
+    }
   }
 
   private struct Listeners {
@@ -177,20 +205,21 @@ public final class CalloutService: Service {
     }
   }
 
-  private func announce(_ listeners: Listeners, _ tls: TLSIdentitySource?) {
+  private func announce(_ listeners: Listeners, _ discovery: DiscoveryEndpoint?, _ tls: TLSIdentitySource?) {
     let addresses = Addresses(
       secure: listeners.secure?.address.map { ListenAddress($0) },
       plaintext: listeners.plaintext?.address.map { ListenAddress($0) },
       healthCheck: listeners.healthCheck?.address.map { ListenAddress($0) },
+      xds: discovery?.listener.address.map { ListenAddress($0) },
       certificateChain: tls?.certificateChain ?? [])
-    logger.notice(
-      "serving",
-      metadata: [
-        "services": "\(services.map(\.name).joined(separator: ","))",
-        "secure": "\(addresses.secure.map(\.description) ?? "off")",
-        "plaintext": "\(addresses.plaintext.map(\.description) ?? "off")",
-        "health": "\(addresses.healthCheck.map(\.description) ?? "off")",
-      ])
+    var metadata: Logger.Metadata = [
+      "services": "\(services.map(\.name).joined(separator: ","))",
+      "secure": "\(addresses.secure.map(\.description) ?? "off")",
+      "plaintext": "\(addresses.plaintext.map(\.description) ?? "off")",
+      "health": "\(addresses.healthCheck.map(\.description) ?? "off")",
+    ]
+    if let xds = addresses.xds { metadata["xds"] = "\(xds)" }
+    logger.notice("serving", metadata: metadata)
     startedContinuation.yield(addresses)
   }
 

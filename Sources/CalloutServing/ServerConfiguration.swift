@@ -9,6 +9,15 @@ public struct ServerConfiguration: Sendable {
   /// Health over HTTP/1.1.
   public var healthCheckAddress = ListenAddress.ip("0.0.0.0", 8000)
 
+  /// Discovery, where there is a control plane: gRPC over plaintext HTTP/2 (or over TLS, see
+  /// `xdsClientAuthoritiesPath`), and REST.
+  ///
+  /// Only for this machine by default: what it serves may hold private keys.
+  public var xdsAddress = ListenAddress.ip("127.0.0.1", 18000)
+  /// PEM file of the authorities that issue proxies' certificates: discovery is then over TLS, and only for proxies
+  /// with such a certificate.
+  public var xdsClientAuthoritiesPath: String?
+
   public var disableTLS = false
   public var disablePlaintext = false
   /// Health over HTTPS, with the certificate of the callouts.

@@ -11,26 +11,43 @@ package final class TLSContext: @unchecked Sendable {
   ///
   /// `protocols` is in order of preference (RFC 7301). A client that offers only others is refused; one that
   /// offers none is taken as it is.
-  package init(serverIdentity identity: TLSIdentity, protocols: [String]) throws(TLSError) {
+  ///
+  /// - Parameter clientTrustRoots: the certificates (PEM) of which a client must have one that issued its own, or nil
+  ///   where clients need none.
+  package init(
+    serverIdentity identity: TLSIdentity, protocols: [String], clientTrustRoots: [UInt8]? = nil
+  ) throws(TLSError) {
     self.protocols = ALPNProtocols(protocols)
     pointer = try Self.make(TLS_server_method())
     SSL_CTX_set_alpn_select_cb(
       pointer, ALPNProtocols.select, Unmanaged.passUnretained(self.protocols).toOpaque())
     try use(identity)
+    guard let clientTrustRoots else { return }
+    try trust(clientTrustRoots)
+    SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
   }
 
   /// A client's context that trusts the certificates in `trustRoots` (PEM), or the system's where it is nil.
   ///
-  /// - Parameter verifiesServer: false takes any certificate, which only a test may do.
-  package init(trustRoots: [UInt8]?, protocols: [String], verifiesServer: Bool = true) throws(TLSError) {
+  /// - Parameters:
+  ///   - identity: the client's own certificate, for servers that ask for one.
+  ///   - verifiesServer: false takes any certificate, which only a test may do.
+  package init(
+    trustRoots: [UInt8]?, protocols: [String], identity: TLSIdentity? = nil, verifiesServer: Bool = true
+  ) throws(TLSError) {
     self.protocols = ALPNProtocols(protocols)
     pointer = try Self.make(TLS_client_method())
     SSL_CTX_set_alpn_protos(pointer, self.protocols.wire, UInt32(self.protocols.wire.count))
     SSL_CTX_set_verify(pointer, verifiesServer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+    if let identity { try use(identity) }
     guard let trustRoots else {
       SSL_CTX_set_default_verify_paths(pointer)
       return
     }
+    try trust(trustRoots)
+  }
+
+  private func trust(_ trustRoots: [UInt8]) throws(TLSError) {
     let certificates = PEMReader(trustRoots).certificates()
     defer { certificates.forEach(X509_free) }
     guard !certificates.isEmpty else { throw .openSSL(.trustRootsUnusable, "no PEM certificate in the trust roots") }

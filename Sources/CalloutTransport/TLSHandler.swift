@@ -24,6 +24,9 @@ package final class TLSHandler: ChannelDuplexHandler {
     self.handshakeEnded = handshakeEnded
   }
 
+  /// The names in the certificate that the peer has shown.
+  package var peerNames: [String] { session.peerNames }
+
   package func handlerAdded(context: ChannelHandlerContext) {
     if context.channel.isActive { start(context) }
   }

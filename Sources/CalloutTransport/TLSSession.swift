@@ -50,6 +50,21 @@ package final class TLSSession {
     return name.map { String(decoding: UnsafeBufferPointer(start: $0, count: Int(length)), as: UTF8.self) }
   }
 
+  /// The DNS names and the URIs that the peer's certificate is for (RFC 5280 §4.2.1.6); none where it has shown none.
+  package var peerNames: [String] {
+    guard let certificate = SSL_get0_peer_certificate(ssl) else { return [] }
+    var names: [String] = []
+    withUnsafeMutablePointer(to: &names) { names in
+      callout_for_each_name(
+        certificate,
+        { bytes, length, names in
+          let name = String(decoding: UnsafeBufferPointer(start: bytes, count: length), as: UTF8.self)
+          names?.assumingMemoryBound(to: [String].self).pointee.append(name)
+        }, names)
+    }
+    return names
+  }
+
   /// Takes ciphertext from the peer.
   package func receive(_ ciphertext: ByteBuffer) {
     ciphertext.withUnsafeReadableBytes { _ = BIO_write(incoming, $0.baseAddress, Int32($0.count)) }

@@ -55,7 +55,7 @@ final class DiscoveryService: Sendable {
   /// Lets a node in only if it is who its certificate says, where that is asked for.
   func authorize(_ node: Node, _ call: ServerCall) throws(GRPCStatus) {
     guard let isAllowed = configuration.isAllowed else { return }
-    let peer = XDSServer.Peer(address: call.peer, names: [])
+    let peer = XDSServer.Peer(address: call.peer, names: call.connection.peerNames)
     guard isAllowed(node, peer) else {
       throw GRPCStatus(.permissionDenied, "node '\(node.id)' is not whom the client's certificate names")
     }
