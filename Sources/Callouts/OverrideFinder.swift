@@ -24,7 +24,7 @@ package struct OverrideFinder<Member: Hashable & Sendable>: Sendable {
     // A subclass has words of its own besides, such as its name's and its initializers'.
     let inherited = words.positions.filter { words.same(plain, at: $0) }
     var positions: [Member: Int] = [:]
-    for (member, subclass) in overriding {
+    for (member, subclass): (Member, AnyClass) in overriding {
       let changed = inherited.filter { !words.same(subclass, at: $0) }
       guard changed.count == 1 else { return nil }
       positions[member] = changed[0]

@@ -23,7 +23,7 @@ struct OverriddenHooksTests {
     #expect(Inheriting().overriddenHooks == [.requestHeaders, .body])
     #expect(Generic<Int>().overriddenHooks == [.responseHeaders])
     #expect(OfGeneric().overriddenHooks == [.responseHeaders, .streamEnd])
-    #expect(Synchronous().overriddenHooks == [.requestTrailers])
+    #expect(Unthrowing().overriddenHooks == [.requestTrailers])
     #expect(WithMembers().overriddenHooks == [.requestBody])
   }
 
@@ -131,8 +131,8 @@ private final class OfGeneric: Generic<String>, @unchecked Sendable {
   override func onStreamEnd(_ ending: StreamEnding, context: CalloutContext) { _ = context }
 }
 
-private final class Synchronous: CalloutServer, @unchecked Sendable {
-  override func onRequestTrailers(_ trailers: HTTPHeaders, context: CalloutContext) -> TrailersReply { .continue }
+private final class Unthrowing: CalloutServer, @unchecked Sendable {
+  override func onRequestTrailers(_ trailers: HTTPHeaders, context: CalloutContext) async -> TrailersReply { .continue }
 }
 
 /// What it stores and adds stands behind the words of its base.
