@@ -145,7 +145,7 @@ let package = Package(
       name: "ExtProcTesting",
       dependencies: [
         "ExtProc", "NetworkExtProc", "ExtAuthz", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport",
-        "EnvoyAPI", nioCore, nioPosix, nioLocks, nioHTTP1, protobuf, logging, lifecycle,
+        "EnvoyAPI", "XDS", nioCore, nioPosix, nioLocks, nioHTTP1, protobuf, logging, lifecycle,
       ],
       swiftSettings: strict),
 
@@ -230,6 +230,12 @@ let package = Package(
       dependencies: [
         "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", "ExtProcTesting",
         "AddHeader", nioCore, nioPosix, protobuf, logging, arguments,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DiscoveryClientTests",
+      dependencies: [
+        "ExtProcTesting", "CalloutGRPC", "CalloutTransport", "EnvoyAPI", "XDS", nioCore, nioPosix, protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -6,3 +6,4 @@
 @_exported public import EnvoyAPI
 @_exported public import ExtAuthz
 @_exported public import ExtProc
+@_exported public import XDS
