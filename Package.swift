@@ -67,6 +67,7 @@ let package = Package(
     .executable(name: "SetCookie", targets: ["SetCookie"]),
     .executable(name: "UpdateHeader", targets: ["UpdateHeader"]),
     .executable(name: "callout-bench", targets: ["CalloutBench"]),
+    .executable(name: "xds-bench", targets: ["XDSBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -166,6 +167,15 @@ let package = Package(
       dependencies: [
         "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, protobuf, signals,
         arguments,
+      ],
+      swiftSettings: strict),
+
+    // Loads a control plane with many clients.
+    .executableTarget(
+      name: "XDSBench",
+      dependencies: [
+        "XDS", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, nioLocks,
+        protobuf, logging, signals, arguments,
       ],
       swiftSettings: strict),
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import CalloutGRPC
+import CalloutServing
+import CalloutTransport
+import Logging
+import NIOCore
+import NIOPosix
+import UnixSignals
+import XDS
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Serves clusters, and changes them when it is asked to.")
+
+  @Option(help: "Where to listen: host:port or unix:/path.")
+  var listen = ListenAddress.ip("127.0.0.1", 18_000)
+
+  @Option(help: "Clusters.")
+  var clusters = 1_000
+
+  @Option(help: ArgumentHelp("Bytes of a cluster, without its name.", valueName: "bytes"))
+  var size = 300
+
+  @Option(help: "Threads.")
+  var threads = System.coreCount
+
+  func validate() throws {
+    for (flag, value) in [("--clusters", clusters), ("--threads", threads)] {
+      guard value >= 1 else { throw ValidationError("\(flag) \(value): give at least 1") }
+    }
+    guard size >= 0 else { throw ValidationError("--size \(size): give bytes, or 0 for none") }
+  }
+
+  func run() async throws {
+    ProcessLimits.raiseFiles()
+    let cache = SnapshotCache()
+    let fleet = Fleet(cache, clusters: clusters, size: size)
+    let logger = Logger(label: "xds-bench")
+    let server = GRPCServer(services: XDSServer(cache, logger: logger).services + [fleet.service], logger: logger)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    let listener = try await Listener.bind(to: listen.resolve(), group: group, tls: nil) { channel in
+      try server.serve(channel)
+    }
+    print("listening on \(listener.address.map { "\($0)" } ?? "\(listen)"), \(clusters) clusters")
+    for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+    try await listener.close()
+    server.closeConnections()
+    await server.drain()
+    try await group.shutdownGracefully()
+  }
+}
