@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
+    .library(name: "EnvoyConfigAPI", targets: ["EnvoyConfigAPI"]),
     .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
     .library(name: "CalloutJWT", targets: ["CalloutJWT"]),
     .library(name: "GoogleCredentials", targets: ["GoogleCredentials"]),
@@ -103,6 +104,7 @@ let package = Package(
       dependencies: ["CalloutTransport", "CZlib", nioCore, nioPosix, nioLocks, protobuf, logging],
       swiftSettings: strict),
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: strict),
+    .target(name: "EnvoyConfigAPI", dependencies: ["EnvoyAPI", protobuf], swiftSettings: strict),
     .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
     .target(
       name: "CalloutServing",

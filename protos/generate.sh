@@ -3,10 +3,11 @@
 #
 # Makes the committed Swift code out of protos/:
 #
-#   grpc/*      to Sources/CalloutGRPC/Generated/, internal
-#   all others  to Sources/EnvoyAPI/, public
+#   grpc/*                        to Sources/CalloutGRPC/Generated/, internal
+#   what only describes proxies   to Sources/EnvoyConfigAPI/, public
+#   all others                    to Sources/EnvoyAPI/, public
 #
-# and next to it the serialized descriptors that gRPC server reflection serves.
+# and next to it, but for the second, the serialized descriptors that gRPC server reflection serves.
 #
 #   protos/generate.sh          writes the files
 #   protos/generate.sh --check  writes nothing; exits 1 and names the files that would change
@@ -48,12 +49,38 @@ EOF
   echo "$(swift build --package-path "$plugin_package" --show-bin-path)/protoc-gen-swift"
 }
 
-# list_protos FIND-CONDITION...: paths relative to protos/, in a stable order.
-list_protos() {
-  (cd "$protos" && find . -name '*.proto' "$@" | sed 's|^\./||' | LC_ALL=C sort)
+# The module that a file belongs to.
+module_of() {
+  case $1 in
+  grpc/*) echo CalloutGRPC ;;
+  # Servers read and write these too.
+  envoy/config/core/v3/address.proto | envoy/config/core/v3/base.proto | \
+    envoy/extensions/filters/http/ext_proc/v3/processing_mode.proto) echo EnvoyAPI ;;
+  envoy/config/* | envoy/extensions/* | envoy/type/v3/percent.proto) echo EnvoyConfigAPI ;;
+  *) echo EnvoyAPI ;;
+  esac
 }
 
-# generate_swift DIRECTORY VISIBILITY FILE...
+# list_protos MODULE: paths relative to protos/, in a stable order.
+list_protos() {
+  local file
+  (cd "$protos" && find . -name '*.proto' | sed 's|^\./||' | LC_ALL=C sort) | while read -r file; do
+    if [[ $(module_of "$file") == "$1" ]]; then echo "$file"; fi
+  done
+}
+
+# write_mapping MODULE FILE...: says which module the files are in, to those who import them.
+write_mapping() {
+  local module=$1
+  shift
+  {
+    printf 'mapping {\n  module_name: "%s"\n' "$module"
+    printf '  proto_file_path: "%s"\n' "$@"
+    echo "}"
+  } >"$scratch/mapping"
+}
+
+# generate_swift DIRECTORY VISIBILITY FILE...: of what `write_mapping` was told the import is another module's.
 generate_swift() {
   local directory=$1 visibility=$2
   shift 2
@@ -63,6 +90,7 @@ generate_swift() {
     --swift_out="$directory" \
     --swift_opt=FileNaming=PathToUnderscores \
     --swift_opt=UseAccessLevelOnImports=true \
+    --swift_opt=ProtoPathModuleMappings="$scratch/mapping" \
     --swift_opt=Visibility="$visibility" \
     "$@"
 }
@@ -116,23 +144,26 @@ EOF
 
 # Everything, under the directory $1 as it is laid out under the root.
 generate() {
-  local envoy grpc
-  envoy=$(list_protos -not -path './grpc/*')
-  grpc=$(list_protos -path './grpc/*')
+  local envoy configuration grpc
+  envoy=$(list_protos EnvoyAPI)
+  configuration=$(list_protos EnvoyConfigAPI)
+  grpc=$(list_protos CalloutGRPC)
   # No path has a space in it, so the lists split as they should.
   # shellcheck disable=SC2086
   {
+    write_mapping EnvoyAPI $envoy
     generate_swift "$1/Sources/EnvoyAPI" Public $envoy
+    generate_swift "$1/Sources/EnvoyConfigAPI" Public $configuration
     generate_swift "$1/Sources/CalloutGRPC/Generated" Internal $grpc
     generate_descriptors "$1/Sources/EnvoyAPI/EnvoyAPIDescriptors.swift" "public " $envoy
     generate_descriptors "$1/Sources/CalloutGRPC/Generated/GRPCDescriptors.swift" "" $grpc
   }
 }
 
-# Generated files under the directory $1, relative to it. Both places may hold code written by
+# Generated files under the directory $1, relative to it. These places may hold code written by
 # hand as well, which is none of ours.
 list_generated() {
-  (cd "$1" && find Sources/EnvoyAPI Sources/CalloutGRPC/Generated \
+  (cd "$1" && find Sources/EnvoyAPI Sources/EnvoyConfigAPI Sources/CalloutGRPC/Generated \
     \( -name '*.pb.swift' -o -name EnvoyAPIDescriptors.swift -o -name GRPCDescriptors.swift \) 2>/dev/null | LC_ALL=C sort)
 }
 

@@ -29,6 +29,80 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Which limits of a cluster count for a request.
+public nonisolated enum Envoy_Config_Core_V3_RoutingPriority: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case `default` // = 0
+  case high // = 1
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .default
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .default
+    case 1: self = .high
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .default: return 0
+    case .high: return 1
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Envoy_Config_Core_V3_RoutingPriority] = [
+    .default,
+    .high,
+  ]
+
+}
+
+/// Which way the traffic of a listener goes.
+public nonisolated enum Envoy_Config_Core_V3_TrafficDirection: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case inbound // = 1
+  case outbound // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .inbound
+    case 2: self = .outbound
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .inbound: return 1
+    case .outbound: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Envoy_Config_Core_V3_TrafficDirection] = [
+    .unspecified,
+    .inbound,
+    .outbound,
+  ]
+
+}
+
 /// Dynamic metadata by namespace, most often a filter's name.
 public nonisolated struct Envoy_Config_Core_V3_Metadata: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -157,6 +231,102 @@ public nonisolated struct Envoy_Config_Core_V3_HeaderValueOption: Sendable {
 
   fileprivate var _header: Envoy_Config_Core_V3_HeaderValue? = nil
   fileprivate var _append: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+}
+
+/// Bytes, here or elsewhere.
+public nonisolated struct Envoy_Config_Core_V3_DataSource: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where they are.
+  public var specifier: Envoy_Config_Core_V3_DataSource.OneOf_Specifier? = nil
+
+  /// In this file.
+  public var filename: String {
+    get {
+      if case .filename(let v)? = specifier {return v}
+      return String()
+    }
+    set {specifier = .filename(newValue)}
+  }
+
+  /// Here.
+  public var inlineBytes: Data {
+    get {
+      if case .inlineBytes(let v)? = specifier {return v}
+      return Data()
+    }
+    set {specifier = .inlineBytes(newValue)}
+  }
+
+  /// Here, as text.
+  public var inlineString: String {
+    get {
+      if case .inlineString(let v)? = specifier {return v}
+      return String()
+    }
+    set {specifier = .inlineString(newValue)}
+  }
+
+  /// In this environment variable.
+  public var environmentVariable: String {
+    get {
+      if case .environmentVariable(let v)? = specifier {return v}
+      return String()
+    }
+    set {specifier = .environmentVariable(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Where they are.
+  public nonisolated enum OneOf_Specifier: Equatable, Sendable {
+    /// In this file.
+    case filename(String)
+    /// Here.
+    case inlineBytes(Data)
+    /// Here, as text.
+    case inlineString(String)
+    /// In this environment variable.
+    case environmentVariable(String)
+
+  }
+
+  public init() {}
+}
+
+/// What connections are wrapped in.
+public nonisolated struct Envoy_Config_Core_V3_TransportSocket: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Name of the kind.
+  public var name: String = String()
+
+  /// Its configuration.
+  public var configType: Envoy_Config_Core_V3_TransportSocket.OneOf_ConfigType? = nil
+
+  /// Of the kind's own type.
+  public var typedConfig: SwiftProtobuf.Google_Protobuf_Any {
+    get {
+      if case .typedConfig(let v)? = configType {return v}
+      return SwiftProtobuf.Google_Protobuf_Any()
+    }
+    set {configType = .typedConfig(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Its configuration.
+  public nonisolated enum OneOf_ConfigType: Equatable, Sendable {
+    /// Of the kind's own type.
+    case typedConfig(SwiftProtobuf.Google_Protobuf_Any)
+
+  }
+
+  public init() {}
 }
 
 /// Headers in order.
@@ -327,6 +497,14 @@ public nonisolated struct Envoy_Config_Core_V3_ControlPlane: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "envoy.config.core.v3"
 
+nonisolated extension Envoy_Config_Core_V3_RoutingPriority: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DEFAULT\0\u{1}HIGH\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_TrafficDirection: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNSPECIFIED\0\u{1}INBOUND\0\u{1}OUTBOUND\0")
+}
+
 nonisolated extension Envoy_Config_Core_V3_Metadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Metadata"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}filter_metadata\0\u{3}typed_filter_metadata\0")
@@ -453,6 +631,138 @@ nonisolated extension Envoy_Config_Core_V3_HeaderValueOption: SwiftProtobuf.Mess
 
 nonisolated extension Envoy_Config_Core_V3_HeaderValueOption.HeaderAppendAction: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0APPEND_IF_EXISTS_OR_ADD\0\u{1}ADD_IF_ABSENT\0\u{1}OVERWRITE_IF_EXISTS_OR_ADD\0\u{1}OVERWRITE_IF_EXISTS\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_DataSource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DataSource"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}filename\0\u{3}inline_bytes\0\u{3}inline_string\0\u{3}environment_variable\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.specifier != nil {try decoder.handleConflictingOneOf()}
+          self.specifier = .filename(v)
+        }
+      }()
+      case 2: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.specifier != nil {try decoder.handleConflictingOneOf()}
+          self.specifier = .inlineBytes(v)
+        }
+      }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.specifier != nil {try decoder.handleConflictingOneOf()}
+          self.specifier = .inlineString(v)
+        }
+      }()
+      case 4: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.specifier != nil {try decoder.handleConflictingOneOf()}
+          self.specifier = .environmentVariable(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.specifier {
+    case .filename?: try {
+      guard case .filename(let v)? = self.specifier else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .inlineBytes?: try {
+      guard case .inlineBytes(let v)? = self.specifier else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 2)
+    }()
+    case .inlineString?: try {
+      guard case .inlineString(let v)? = self.specifier else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case .environmentVariable?: try {
+      guard case .environmentVariable(let v)? = self.specifier else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Core_V3_DataSource, rhs: Envoy_Config_Core_V3_DataSource) -> Bool {
+    if lhs.specifier != rhs.specifier {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_TransportSocket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TransportSocket"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{4}\u{2}typed_config\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try {
+        var v: SwiftProtobuf.Google_Protobuf_Any?
+        var hadOneofValue = false
+        if let current = self.configType {
+          hadOneofValue = true
+          if case .typedConfig(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.configType = .typedConfig(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if case .typedConfig(let v)? = self.configType {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Core_V3_TransportSocket, rhs: Envoy_Config_Core_V3_TransportSocket) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.configType != rhs.configType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }
 
 nonisolated extension Envoy_Config_Core_V3_HeaderMap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -60,6 +60,15 @@ public nonisolated struct Envoy_Type_Matcher_V3_StringMatcher: Sendable {
     set {matchPattern = .suffix(newValue)}
   }
 
+  /// The whole text, as an expression.
+  public var safeRegex: Envoy_Type_Matcher_V3_RegexMatcher {
+    get {
+      if case .safeRegex(let v)? = matchPattern {return v}
+      return Envoy_Type_Matcher_V3_RegexMatcher()
+    }
+    set {matchPattern = .safeRegex(newValue)}
+  }
+
   /// What is somewhere in it.
   public var contains: String {
     get {
@@ -82,10 +91,26 @@ public nonisolated struct Envoy_Type_Matcher_V3_StringMatcher: Sendable {
     case prefix(String)
     /// How it ends.
     case suffix(String)
+    /// The whole text, as an expression.
+    case safeRegex(Envoy_Type_Matcher_V3_RegexMatcher)
     /// What is somewhere in it.
     case contains(String)
 
   }
+
+  public init() {}
+}
+
+/// Several, of which one has to match.
+public nonisolated struct Envoy_Type_Matcher_V3_ListStringMatcher: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The texts.
+  public var patterns: [Envoy_Type_Matcher_V3_StringMatcher] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -96,7 +121,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.type.matcher.v3"
 
 nonisolated extension Envoy_Type_Matcher_V3_StringMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StringMatcher"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}exact\0\u{1}prefix\0\u{1}suffix\0\u{4}\u{3}ignore_case\0\u{1}contains\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}exact\0\u{1}prefix\0\u{1}suffix\0\u{4}\u{2}safe_regex\0\u{3}ignore_case\0\u{1}contains\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -126,6 +151,19 @@ nonisolated extension Envoy_Type_Matcher_V3_StringMatcher: SwiftProtobuf.Message
         if let v = v {
           if self.matchPattern != nil {try decoder.handleConflictingOneOf()}
           self.matchPattern = .suffix(v)
+        }
+      }()
+      case 5: try {
+        var v: Envoy_Type_Matcher_V3_RegexMatcher?
+        var hadOneofValue = false
+        if let current = self.matchPattern {
+          hadOneofValue = true
+          if case .safeRegex(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.matchPattern = .safeRegex(v)
         }
       }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.ignoreCase) }()
@@ -160,6 +198,10 @@ nonisolated extension Envoy_Type_Matcher_V3_StringMatcher: SwiftProtobuf.Message
       guard case .suffix(let v)? = self.matchPattern else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 3)
     }()
+    case .safeRegex?: try {
+      guard case .safeRegex(let v)? = self.matchPattern else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
     default: break
     }
     if self.ignoreCase != false {
@@ -174,6 +216,36 @@ nonisolated extension Envoy_Type_Matcher_V3_StringMatcher: SwiftProtobuf.Message
   public static func ==(lhs: Envoy_Type_Matcher_V3_StringMatcher, rhs: Envoy_Type_Matcher_V3_StringMatcher) -> Bool {
     if lhs.matchPattern != rhs.matchPattern {return false}
     if lhs.ignoreCase != rhs.ignoreCase {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_ListStringMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListStringMatcher"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}patterns\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.patterns) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.patterns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.patterns, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Type_Matcher_V3_ListStringMatcher, rhs: Envoy_Type_Matcher_V3_ListStringMatcher) -> Bool {
+    if lhs.patterns != rhs.patterns {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

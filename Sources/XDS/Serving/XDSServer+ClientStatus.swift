@@ -55,6 +55,8 @@ extension Envoy_Type_Matcher_V3_StringMatcher {
     case .prefix(let pattern): text.hasPrefix(folded(pattern))
     case .suffix(let pattern): text.hasSuffix(folded(pattern))
     case .contains(let pattern): text.utf8.contains(folded(pattern).utf8)
+    // RE2's expressions are not understood here.
+    case .safeRegex: false
     case nil: true
     }
   }
