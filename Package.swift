@@ -21,6 +21,7 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "yams")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -44,6 +45,7 @@ let package = Package(
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .library(name: "EnvoyConfigAPI", targets: ["EnvoyConfigAPI"]),
+    .library(name: "XDSConfig", targets: ["XDSConfig"]),
     .library(name: "CalloutJSON", targets: ["CalloutJSON"]),
     .library(name: "CalloutJWT", targets: ["CalloutJWT"]),
     .library(name: "GoogleCredentials", targets: ["GoogleCredentials"]),
@@ -78,6 +80,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // C libraries, from the system.
@@ -150,6 +153,12 @@ let package = Package(
         "ExtProc", "NetworkExtProc", "ExtAuthz", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport",
         "EnvoyAPI", "XDS", nioCore, nioPosix, nioLocks, nioHTTP1, protobuf, logging, lifecycle,
       ],
+      swiftSettings: strict),
+
+    // What describes a proxy.
+    .target(
+      name: "XDSConfig",
+      dependencies: ["XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", nioLocks, protobuf, logging, yams],
       swiftSettings: strict),
 
     // What callouts use beside the server.
@@ -269,6 +278,12 @@ let package = Package(
       dependencies: [
         "XDS", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix, nioLocks, protobuf,
         logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "XDSConfigTests",
+      dependencies: [
+        "XDSConfig", "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", "ExtProcTesting", protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(
