@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import SwiftProtobuf
 
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
 extension Message {
   /// The message as bytes that are the same for the same content, so that a version can be made of them.
   ///
@@ -21,7 +27,7 @@ extension Google_Protobuf_Any {
   init<Content: Message>(stable message: Content) {
     self.init()
     typeURL = Self.typePrefix + Content.protoMessageName
-    value = message.stableBytes.withUnsafeBytes { .init($0) }
+    value = Data(message.stableBytes)
   }
 
   /// The message, if it is of that type and can be read.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import EnvoyAPI
-internal import EnvoyConfigAPI
+public import EnvoyAPI
+public import EnvoyConfigAPI
 internal import SwiftProtobuf
 public import XDS
 

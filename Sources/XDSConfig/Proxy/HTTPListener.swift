@@ -19,8 +19,9 @@ extension ProxyConfiguration {
     public var streamIdleTimeout: Duration? = .seconds(300)
     /// Time for the whole request to arrive, or nil for any, as long uploads need it.
     public var requestTimeout: Duration? = .seconds(300)
-    /// Most bytes of a body in the BUFFERED mode, and that a connection may hold; a larger body is answered 413.
-    public var bufferLimit = 1 << 20
+    /// Most bytes of a body in the BUFFERED mode, and that a connection may hold; a larger body is answered 413. Nil is
+    /// 1 MiB where a callout of the listener buffers bodies, and else 32 KiB.
+    public var bufferLimit: UInt32?
     /// Requests may change to WebSocket.
     public var allowsWebSocket = false
     public var accessLog: AccessLog?

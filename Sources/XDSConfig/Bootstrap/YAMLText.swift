@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import EnvoyAPI
+internal import EnvoyConfigAPI
+internal import SwiftProtobuf
+internal import Yams
+
+extension Message {
+  /// The message as YAML with Envoy's names of fields.
+  func yaml() throws(ConfigurationProblem) -> String {
+    _ = registeredTypes
+    var options = JSONEncodingOptions()
+    options.preserveProtoFieldNames = true
+    options.useDeterministicOrdering = true
+    do {
+      let json = try jsonString(options: options)
+      guard let node = try Yams.compose(yaml: json) else { return "" }
+      return try Yams.serialize(node: node.inBlocks, indent: 2, width: -1, allowUnicode: true)
+    } catch {
+      throw ConfigurationProblem(.error, .unreadable, in: "bootstrap", "it cannot be written as YAML: \(error)")
+    }
+  }
+}
+
+/// JSON has the content of an `Any`, for which its type has to be known.
+private let registeredTypes: Void = {
+  let types: [any Message.Type] = [
+    ConnectionManagerMessage.self, DownstreamTLSMessage.self, ExtAuthzMessage.self, ExtAuthzRouteMessage.self,
+    ExtProcMessage.self, ExtProcRouteMessage.self, FilterConfigMessage.self, HTTPProtocolOptionsMessage.self,
+    NetworkExtProcMessage.self, RouterMessage.self, TCPProxyMessage.self, UpstreamTLSMessage.self,
+    Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog.self,
+    Envoy_Extensions_AccessLoggers_Stream_V3_StdoutAccessLog.self,
+    Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector.self,
+  ]
+  for type in types { Google_Protobuf_Any.register(messageType: type) }
+}()
+
+extension Node {
+  /// The node as people write it: one member a line, quotes only where they are needed, and long texts as blocks.
+  fileprivate var inBlocks: Node {
+    switch self {
+    case .mapping(let mapping):
+      let pairs = mapping.map { ($0.key.inBlocks, $0.value.inBlocks) }
+      return .mapping(Node.Mapping(pairs, .implicit, pairs.isEmpty ? .flow : .block))
+    case .sequence(let sequence):
+      return .sequence(Node.Sequence(sequence.map(\.inBlocks), .implicit, sequence.isEmpty ? .flow : .block))
+    case .scalar(let scalar):
+      // JSON has quotes around every text, and around nothing else.
+      guard scalar.style == .doubleQuoted else { return .scalar(Node.Scalar(scalar.string, .implicit, .plain)) }
+      if scalar.string.contains("\n") { return .scalar(Node.Scalar(scalar.string, .implicit, .literal)) }
+      let style: Node.Scalar.Style = scalar.string.isPlain ? .plain : .doubleQuoted
+      return .scalar(Node.Scalar(scalar.string, .implicit, style))
+    case .alias: return self
+    }
+  }
+}
+
+extension String {
+  /// Nobody takes it for anything but text when it has no quotes.
+  fileprivate var isPlain: Bool {
+    guard let first = utf8.first, first.isLetter || first == UInt8(ascii: "/") else {
+      // Times, which Envoy reads as texts.
+      return last == "s" && !dropLast().isEmpty && dropLast().utf8.allSatisfy { $0.isDigit || $0 == UInt8(ascii: ".") }
+    }
+    let words: Set = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"]
+    return !words.contains(lowercased())
+      && utf8.allSatisfy { $0.isLetter || $0.isDigit || "_-./".utf8.contains($0) }
+  }
+}
+
+extension UInt8 {
+  fileprivate var isLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
+  fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+}
