@@ -158,7 +158,9 @@ let package = Package(
     // What describes a proxy.
     .target(
       name: "XDSConfig",
-      dependencies: ["XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", nioCore, nioLocks, protobuf, logging, yams],
+      dependencies: [
+        "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", nioCore, nioLocks, protobuf, logging, yams,
+      ],
       swiftSettings: strict),
 
     // What callouts use beside the server.

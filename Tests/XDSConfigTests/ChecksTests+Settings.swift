@@ -8,7 +8,8 @@ import XDSConfig
 extension ChecksTests {
   static let settings = [
     Case(
-      "V5: no server", .contradiction, bad: Resource(.filter("f", ExtProc())), good: Resource(.filter("f", extProc("c")))),
+      "V5: no server", .contradiction, bad: Resource(.filter("f", ExtProc())),
+      good: Resource(.filter("f", extProc("c")))),
     Case(
       "V5: two servers", .contradiction, bad: filter { $0.httpService = .init() }, good: filter { _ in }),
     Case(
@@ -61,7 +62,8 @@ extension ChecksTests {
   static let servers = [
     Case(
       "V9: too few calls at once", .circuitBreaker, .warning, bad: Resource(.filter("f", extProc("c"))),
-      Resource(cluster(requests: 1_024)), good: Resource(.filter("f", extProc("c"))), Resource(cluster(requests: 10_000))),
+      Resource(cluster(requests: 1_024)), good: Resource(.filter("f", extProc("c"))),
+      Resource(cluster(requests: 10_000))),
     Case(
       "V9: Envoy's own limit", .circuitBreaker, .warning, bad: Resource(.filter("f", extProc("c"))),
       Resource(cluster(requests: nil)), good: Resource(cluster(requests: nil))),

@@ -61,10 +61,12 @@ import XDSConfig
       "V3: a router before another filter", .routerPlace,
       bad: Resource(.http("l", .srds, [.router, .typed("f", extProc("c"))], router: false)),
       good: Resource(.http("l", .srds, [.typed("f", extProc("c"))]))),
-    Case("V3: two routers", .routerPlace, bad: Resource(.http("l", .srds, [.router])), good: Resource(.http("l", .srds))),
+    Case(
+      "V3: two routers", .routerPlace, bad: Resource(.http("l", .srds, [.router])), good: Resource(.http("l", .srds))),
     Case(
       "V4: network ext_proc behind the TCP proxy", .networkFilterOrder,
-      bad: Resource(.network("l", tcpProxy, NetworkExtProc())), good: Resource(.network("l", NetworkExtProc(), tcpProxy))),
+      bad: Resource(.network("l", tcpProxy, NetworkExtProc())),
+      good: Resource(.network("l", NetworkExtProc(), tcpProxy))),
     Case(
       "V11: two clusters of a name", .duplicate, bad: Resource(plain), Resource(.eds("c")), good: Resource(plain),
       Resource(.eds("d"))),
@@ -72,9 +74,11 @@ import XDSConfig
       "V11: two listeners of an address", .duplicate, bad: Resource(listener("a", 80)), Resource(listener("b", 80)),
       good: Resource(listener("a", 0)), Resource(listener("b", 0)), Resource(listener("c", 81))),
     Case(
-      "V12: two hosts of a domain", .duplicateDomain, bad: Resource(hosts("*", "*")), good: Resource(hosts("*", "a.example"))),
+      "V12: two hosts of a domain", .duplicateDomain, bad: Resource(hosts("*", "*")),
+      good: Resource(hosts("*", "a.example"))),
     Case(
-      "V13: a filter that is not there", .unknownFilter, bad: Resource(.http("l", .inline(routes(for: "other")), [discovered()])),
+      "V13: a filter that is not there", .unknownFilter,
+      bad: Resource(.http("l", .inline(routes(for: "other")), [discovered()])),
       good: Resource(.http("l", .inline(routes(for: "f")), [discovered()]))),
     Case(
       "V13: a filter that is not there, over RDS", .unknownFilter,

@@ -89,7 +89,8 @@ extension Examples {
       listeners: [.http(listener), .tcp(tcp)], upstreams: [upstream],
       callouts: [
         Callout("Everything", .extProc(extProc), at: server), Callout("Observer", .extProc(observer), at: server),
-        Callout("Authorize", .extAuthz(authorization), at: server), Callout("Network", .networkExtProc(network), at: server),
+        Callout("Authorize", .extAuthz(authorization), at: server),
+        Callout("Network", .networkExtProc(network), at: server),
       ])
   }
 }

@@ -16,7 +16,8 @@ let noTelnet = Callout("NoTelnet", .networkExtProc(.init()), at: CalloutServerLo
 enum Examples {
   /// The example of `docs/proxy-yaml.md`.
   static func documented() throws -> String {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let text = try String(contentsOf: root.appending(path: "docs/proxy-yaml.md"), encoding: .utf8)
     let parts = text.split(separator: "```", omittingEmptySubsequences: false)
     return String(parts[1].dropFirst("yaml\n".count))
@@ -27,7 +28,8 @@ enum Examples {
     ProxyConfiguration(
       listeners: [
         .http(
-          .init("web", at: .init("127.0.0.1", 10_000), routes: [.init(.prefix("/"), to: "api")], callouts: ["AddHeader"]))
+          .init(
+            "web", at: .init("127.0.0.1", 10_000), routes: [.init(.prefix("/"), to: "api")], callouts: ["AddHeader"]))
       ],
       upstreams: [.init("api", at: [.init("127.0.0.1", 9_000)])],
       callouts: [addHeader])
@@ -59,7 +61,9 @@ enum Examples {
 
 extension Sequence<Resource> {
   /// The message of the only resource of that type and name.
-  func message<Content: Message>(_ type: ResourceType, _ name: String, as: Content.Type = Content.self) throws -> Content {
+  func message<Content: Message>(_ type: ResourceType, _ name: String, as: Content.Type = Content.self) throws
+    -> Content
+  {
     let found = filter { $0.type == type && $0.name == name }
     guard found.count == 1 else { throw ExampleError("\(found.count) resources \(type) '\(name)'") }
     return try Content(unpackingAny: found[0].message)

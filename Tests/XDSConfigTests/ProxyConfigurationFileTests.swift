@@ -5,9 +5,12 @@ import Testing
 import XDSConfig
 
 @Suite("A file that describes a proxy") struct ProxyConfigurationFileTests {
-  private static func text(_ address: String) -> String { "listeners: [{ name: a, address: '\(address)', routes: [] }]" }
+  private static func text(_ address: String) -> String {
+    "listeners: [{ name: a, address: '\(address)', routes: [] }]"
+  }
 
-  @Test("a change is read, a mistake is told with its line, and the last good configuration stays") func reload() throws {
+  @Test("a change is read, a mistake is told with its line, and the last good configuration stays") func reload() throws
+  {
     try withFile { file in
       try Data(Self.text(":80").utf8).write(to: file)
       let source = try ProxyConfigurationFile(file.path)

@@ -64,7 +64,10 @@ import XDSConfig
   @Test("a route to an upstream that is not there is found") func unknownUpstream() {
     var proxy = Examples.small
     proxy.upstreams[0].name = "other"
-    #expect(proxy.problems().map(\.description) == ["RouteConfiguration 'web': there is no cluster 'api': one of callout, other"])
+    #expect(
+      proxy.problems().map(\.description) == [
+        "RouteConfiguration 'web': there is no cluster 'api': one of callout, other"
+      ])
   }
 
   @Test(
@@ -80,7 +83,9 @@ import XDSConfig
     #expect(address.isName == isName)
   }
 
-  @Test("no addresses", arguments: ["", "80", "::1:80", "[]:80", "[a]:80", "a:65536", "a:+1", "a b:1", "http://a:1", "unix:"])
+  @Test(
+    "no addresses",
+    arguments: ["", "80", "::1:80", "[]:80", "[a]:80", "a:65536", "a:+1", "a b:1", "http://a:1", "unix:"])
   func noAddress(text: String) { #expect(ProxyAddress(text) == nil) }
 }
 

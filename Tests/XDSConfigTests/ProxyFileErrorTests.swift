@@ -31,14 +31,34 @@ import XDSConfig
       ("  routes: [{ prefix: a, upstream: api }]", "10: 'prefix' of a route is 'a': it begins with /"),
       ("  routes: [{ prefix: [/], upstream: api }]", "10: 'prefix' of a route has to be a text"),
       ("  routes: [api]", "10: 'routes' of an HTTP listener has to be a mapping"),
-      ("  routes: [{ prefix: /, upstream: api, timeout: 15 }]", "10: 'timeout' of a route is '15': a time with its unit"),
-      ("  routes: [{ regex: /, upstream: api, prefix_rewrite: / }]", "10: a route with 'regex' has no prefix to rewrite"),
-      ("  routes: [{ prefix: /, respond: { status: 99 } }]", "10: 'status' of 'respond' is '99': a number from 200 to 599"),
-      ("  routes: [{ prefix: /, respond: { status: 200 }, timeout: 1s }]", "10: a route with 'respond' goes to no upstream"),
-      ("  routes: [{ prefix: /, upstream: api, headers: { a: { is: b } } }]", "10: unknown key 'is' in a header: one of exact"),
-      ("  routes: [{ prefix: /, upstream: api, callouts: { Audit: true } }]", "10: the listener has no callout 'Audit'"),
+      (
+        "  routes: [{ prefix: /, upstream: api, timeout: 15 }]",
+        "10: 'timeout' of a route is '15': a time with its unit"
+      ),
+      (
+        "  routes: [{ regex: /, upstream: api, prefix_rewrite: / }]",
+        "10: a route with 'regex' has no prefix to rewrite"
+      ),
+      (
+        "  routes: [{ prefix: /, respond: { status: 99 } }]",
+        "10: 'status' of 'respond' is '99': a number from 200 to 599"
+      ),
+      (
+        "  routes: [{ prefix: /, respond: { status: 200 }, timeout: 1s }]",
+        "10: a route with 'respond' goes to no upstream"
+      ),
+      (
+        "  routes: [{ prefix: /, upstream: api, headers: { a: { is: b } } }]",
+        "10: unknown key 'is' in a header: one of exact"
+      ),
+      (
+        "  routes: [{ prefix: /, upstream: api, callouts: { Audit: true } }]", "10: the listener has no callout 'Audit'"
+      ),
       ("  callouts: Nobody\n  routes: []", "10: unknown callout 'Nobody': one of AddHeader, Audit, NoTelnet"),
-      ("  callouts: NoTelnet\n  routes: []", "10: the callout 'NoTelnet' is about connections; it needs a listener with"),
+      (
+        "  callouts: NoTelnet\n  routes: []",
+        "10: the callout 'NoTelnet' is about connections; it needs a listener with"
+      ),
       ("  callouts: [Audit, Audit]\n  routes: []", "10: the callout 'Audit' is there twice; keep one"),
       ("  tls: {}\n  routes: []", "10: 'tls' of an HTTP listener has neither 'certificate' nor 'certificates'"),
       ("  tls: { certificate: a }\n  routes: []", "10: TLS has 'certificate' without 'private_key'; give both"),
@@ -79,12 +99,24 @@ import XDSConfig
     arguments: [
       ("name: Other", "3: the callout 'Other' has no 'address', and is none of this server's own: AddHeader, NoTelnet"),
       ("kind: ext_proc", "3: a callout has no 'name'; give it one"),
-      ("name: Other\n  address: a:1\n  kind: wasm", "5: 'kind' of a callout is 'wasm': one of ext_proc, network_ext_proc"),
+      (
+        "name: Other\n  address: a:1\n  kind: wasm",
+        "5: 'kind' of a callout is 'wasm': one of ext_proc, network_ext_proc"
+      ),
       ("name: Other\n  address: a:1\n  max_body: 1", "5: unknown key 'max_body' in a callout of the kind ext_proc"),
-      ("name: Other\n  address: a:1\n  request_body: all", "5: 'request_body' of a callout of the kind ext_proc is 'all'"),
-      ("name: AddHeader\n  address: a:1", "4: unknown key 'address' in 'AddHeader', a callout of this server: one of name"),
+      (
+        "name: Other\n  address: a:1\n  request_body: all",
+        "5: 'request_body' of a callout of the kind ext_proc is 'all'"
+      ),
+      (
+        "name: AddHeader\n  address: a:1",
+        "4: unknown key 'address' in 'AddHeader', a callout of this server: one of name"
+      ),
       ("name: AddHeader\n  fail_open: true\n- name: AddHeader", "5: the callout 'AddHeader' is there twice; keep one"),
-      ("name: Other\n  address: a:1\n- name: Other\n  address: b:1", "5: the callout 'Other' is there twice; rename one"),
+      (
+        "name: Other\n  address: a:1\n- name: Other\n  address: b:1",
+        "5: the callout 'Other' is there twice; rename one"
+      ),
     ])
   func callout(text: String, error: String) { expect(error, in: "listeners: []\ncallouts:\n- " + text) }
 

@@ -38,7 +38,8 @@ import XDSConfig
 
   @Test("the listener has filters from ECDS and routes from RDS, and is hardened") func listener() throws {
     let listener: ListenerMessage = try resources.message(.listener, "web")
-    #expect(listener.filterChains.map(\.filterChainMatch.serverNames) == [["shop.example.com", "*.shop.example.com"], []])
+    #expect(
+      listener.filterChains.map(\.filterChainMatch.serverNames) == [["shop.example.com", "*.shop.example.com"], []])
     #expect(listener.listenerFilters.map(\.name) == ["envoy.filters.listener.tls_inspector"])
     #expect(listener.perConnectionBufferLimitBytes.value == 1 << 20, "Audit buffers bodies")
     let filter = try #require(listener.filterChains.last?.filters.last)
@@ -111,7 +112,9 @@ import XDSConfig
     #expect(types == [.eds, .logicalDns, .strictDns, .static])
     let endpoints: ClusterLoadAssignmentMessage = try resources.message(.clusterLoadAssignment, "shop")
     #expect(
-      endpoints.endpoints.flatMap(\.lbEndpoints).map(\.endpoint.address.socketAddress.address) == ["10.0.0.7", "10.0.0.8"])
+      endpoints.endpoints.flatMap(\.lbEndpoints).map(\.endpoint.address.socketAddress.address) == [
+        "10.0.0.7", "10.0.0.8",
+      ])
     let redis: ClusterMessage = try resources.message(.cluster, "redis")
     #expect(redis.loadAssignment.endpoints[0].lbEndpoints[0].endpoint.address.pipe.path == "/run/redis.sock")
     let api: ClusterMessage = try resources.message(.cluster, "api")

@@ -64,7 +64,9 @@ import XDSConfig
             .with {
               $0.transportSocket.typedConfig = .packed(
                 Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext.with {
-                  $0.commonTlsContext.tlsCertificateSdsSecretConfigs = [.ads("own"), .with { $0.name = "of the bootstrap" }]
+                  $0.commonTlsContext.tlsCertificateSdsSecretConfigs = [
+                    .ads("own"), .with { $0.name = "of the bootstrap" },
+                  ]
                   $0.commonTlsContext.validationContextSdsSecretConfig = .ads("trust")
                 })
             }
@@ -119,7 +121,8 @@ import XDSConfig
     Case("a route configuration of VHDS", Resource(RouteConfigurationMessage.with { $0.vhds = .init() })),
     Case(
       "a virtual host",
-      Resource(VirtualHostMessage.with { $0.routes = [.with { $0.route.cluster = "a" }] }, of: "r"), .init(.cluster, "a")),
+      Resource(VirtualHostMessage.with { $0.routes = [.with { $0.route.cluster = "a" }] }, of: "r"),
+      .init(.cluster, "a")),
     Case(
       "a scope", Resource(ScopedRouteConfigurationMessage.with { $0.routeConfigurationName = "r" }),
       .init(.routeConfiguration, "r")),

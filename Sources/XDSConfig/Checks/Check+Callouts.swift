@@ -53,7 +53,8 @@ extension ConfigurationCheck {
     if !filter.hasGrpcService {
       problems.append(.init(.error, .contradiction, in: place, "it has no grpc_service; name the server's cluster"))
     }
-    if filter.hasProcessingMode, filter.processingMode.processRead == .skip, filter.processingMode.processWrite == .skip {
+    if filter.hasProcessingMode, filter.processingMode.processRead == .skip, filter.processingMode.processWrite == .skip
+    {
       problems.append(
         .init(.error, .processingMode, in: place, "it sends neither direction; have it send one, or leave it out"))
     }

@@ -48,7 +48,8 @@ extension ProxyConfiguration {
   /// What callouts are sent is what their hooks are for.
   func unusedHooks() -> [ConfigurationProblem] {
     callouts.flatMap { callout -> [ConfigurationProblem] in
-      guard case .extProc(let filter) = callout.filter, let handled = filter.handledMode, !filter.allowModeOverride else {
+      guard case .extProc(let filter) = callout.filter, let handled = filter.handledMode, !filter.allowModeOverride
+      else {
         return []
       }
       let place = "callout '\(callout.name)'"

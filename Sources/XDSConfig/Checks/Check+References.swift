@@ -64,7 +64,9 @@ extension ConfigurationCheck {
 
   /// Types of which all resources together are more than a message may be.
   func sizes(_ resources: [Resource]) -> [ConfigurationProblem] {
-    let sizes = Dictionary(grouping: resources, by: \.type).mapValues { $0.reduce(0) { $0 + $1.deltaField.readableBytes } }
+    let sizes = Dictionary(grouping: resources, by: \.type).mapValues {
+      $0.reduce(0) { $0 + $1.deltaField.readableBytes }
+    }
     return sizes.filter { $0.value > messageLimit }.sorted { $0.key.typeURL < $1.key.typeURL }.map {
       .init(
         .warning, .size, in: "resources of the type \($0.key)",

@@ -14,7 +14,8 @@ extension ConfigurationCheck {
       let place = "Cluster '\(cluster.name)'"
       if !cluster.speaksHTTP2 {
         problems.append(
-          .init(.error, .protocolOptions, in: place, "gRPC needs HTTP/2; set http2_protocol_options in its HTTP options"))
+          .init(
+            .error, .protocolOptions, in: place, "gRPC needs HTTP/2; set http2_protocol_options in its HTTP options"))
       }
       let limits = cluster.circuitBreakers.thresholds.first { $0.priority == .default }
       let most = limits.flatMap { $0.hasMaxRequests ? Int($0.maxRequests.value) : nil } ?? 1_024

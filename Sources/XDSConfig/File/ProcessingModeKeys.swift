@@ -37,7 +37,8 @@ extension YAMLMap {
 
   private func body(_ key: String) throws(ProxyFileError) -> Mode.BodySendMode? {
     try self[key]?.choice([
-      "none": Mode.BodySendMode.none, "streamed": .streamed, "buffered": .buffered, "buffered_partial": .bufferedPartial,
+      "none": Mode.BodySendMode.none, "streamed": .streamed, "buffered": .buffered,
+      "buffered_partial": .bufferedPartial,
       "full_duplex_streamed": .fullDuplexStreamed, "grpc": .grpc,
     ])
   }

@@ -3,8 +3,11 @@
 extension ProxyFileReader {
   private static let common = ["name", "address", "protocol", "tls", "callouts", "access_log"]
 
-  func listener(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Listener {
-    let isHTTP = try value.map("a listener")["protocol"]?.choice(["http": true, "tcp": false] as KeyValuePairs<String, Bool>) ?? true
+  func listener(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Listener
+  {
+    let isHTTP =
+      try value.map("a listener")["protocol"]?.choice(["http": true, "tcp": false] as KeyValuePairs<String, Bool>)
+      ?? true
     return isHTTP ? .http(try httpListener(value, in: proxy)) : .tcp(try tcpListener(value, in: proxy))
   }
 
@@ -77,7 +80,8 @@ extension ProxyFileReader {
         use = .init(try value.text())
       }
       guard let callout = proxy.callout(use.name) else {
-        throw place.failure("unknown callout '\(use.name)': \(oneOf(proxy.callouts.map(\.name), none: "there is none"))")
+        throw place.failure(
+          "unknown callout '\(use.name)': \(oneOf(proxy.callouts.map(\.name), none: "there is none"))")
       }
       guard callout.filter.isNetwork == network else {
         throw place.failure(

@@ -61,7 +61,8 @@ extension ProxyFileReader {
     }
   }
 
-  private func action(_ map: YAMLMap, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Action {
+  private func action(_ map: YAMLMap, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Action
+  {
     guard let key = try map.oneOf(["upstream", "upstreams", "respond"]), let value = map[key] else {
       throw map.place.failure("a route has no 'upstream', 'upstreams' or 'respond'; give it one")
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension ProxyFileReader {
-  func upstream(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Upstream {
+  func upstream(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Upstream
+  {
     let map = try value.map(
       "an upstream",
       keys: [
@@ -9,7 +10,8 @@ extension ProxyFileReader {
       ])
     let name = try newName(map, "upstreams", among: proxy.upstreams.map(\.name))
     if let callout = proxy.callouts.first(where: { $0.server.cluster == name }) {
-      throw try map.required("name").failure("the server of the callout '\(callout.name)' has the name '\(name)' already")
+      throw try map.required("name").failure(
+        "the server of the callout '\(callout.name)' has the name '\(name)' already")
     }
     let endpoints = try map.required("endpoints")
     var upstream = ProxyConfiguration.Upstream(name, at: try endpoints.addresses())

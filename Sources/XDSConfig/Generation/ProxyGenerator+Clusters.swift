@@ -88,7 +88,9 @@ extension ClusterLoadAssignmentMessage {
   init(_ name: String, at addresses: [ProxyAddress]) {
     self.init()
     clusterName = name
-    endpoints = [.with { $0.lbEndpoints = addresses.map { address in .with { $0.endpoint.address = address.message } } }]
+    endpoints = [
+      .with { $0.lbEndpoints = addresses.map { address in .with { $0.endpoint.address = address.message } } }
+    ]
   }
 }
 

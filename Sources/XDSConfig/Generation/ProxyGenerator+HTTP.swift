@@ -39,7 +39,8 @@ extension ProxyGenerator {
     guard !callout.filter.isNetwork else {
       throw .init(
         .error, .proxy, in: "listener '\(listener.name)'",
-        "the callout '\(use.name)' is asked about connections; an HTTP listener takes only those about HTTP: leave it out")
+        "the callout '\(use.name)' is asked about connections; an HTTP listener takes only those about HTTP: leave it out"
+      )
     }
     var filter = HTTPFilterMessage()
     filter.name = callout.name

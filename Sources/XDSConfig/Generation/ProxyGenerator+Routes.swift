@@ -39,7 +39,8 @@ extension ProxyGenerator {
       if !body.isEmpty { message.directResponse.body.inlineString = body }
     case .forward(let forward):
       if case .regex = route.path, forward.prefixRewrite != nil {
-        throw .init(.error, .proxy, in: place, "a path that is matched by a regex has no prefix to rewrite; leave it out")
+        throw .init(
+          .error, .proxy, in: place, "a path that is matched by a regex has no prefix to rewrite; leave it out")
       }
       message.route = try action(forward, place)
     }
