@@ -70,8 +70,8 @@ import XDSConfig
       ("  protocol: tcp", "8: a TCP listener has no 'upstream'; give it one"),
       ("  protocol: tcp\n  upstream: api\n  callouts: Audit", "12: the callout 'Audit' is about HTTP"),
       ("  routes: []\n- name: web\n  address: :81\n  routes: []", "11: there are two listeners 'web'; rename one"),
-      ("  routes: []\n- name: b\n  address: '81'", "13: 'address' of an HTTP listener is '81': host:port"),
-      ("  routes: []\n  routes: []", "8: the key 'routes' is there twice; keep one"),
+      ("  routes: []\n- name: b\n  address: '81'", "12: 'address' of an HTTP listener is '81': host:port"),
+      ("  routes: []\n  routes: []", "10: the key 'routes' is there twice; keep one"),
       ("  routes: [", "11: it is no YAML: "),
     ])
   func listener(text: String, error: String) { expect(error, in: Self.before + text) }
@@ -97,7 +97,7 @@ import XDSConfig
   @Test(
     "callouts",
     arguments: [
-      ("name: Other", "3: the callout 'Other' has no 'address', and is none of this server's own: AddHeader, NoTelnet"),
+      ("name: Other", "3: the callout 'Other' has no 'address', and is none of this server's own: one of AddHeader, NoTelnet"),
       ("kind: ext_proc", "3: a callout has no 'name'; give it one"),
       (
         "name: Other\n  address: a:1\n  kind: wasm",
