@@ -23,7 +23,10 @@ public final class XDSServer: Sendable {
     public var identifier = ""
     /// How long a client that does not answer is waited for, before it is sent what came after, and before what it
     /// no longer needs is removed.
-    public var answerTime: Duration = .seconds(5)
+    ///
+    /// Envoy acknowledges clusters once they are warm, for which it waits no longer than 15 s by default
+    /// (`initial_fetch_timeout`).
+    public var answerTime: Duration = .seconds(20)
     /// How often clients are told that resources with a TTL are still there; at most half of the shortest TTL.
     public var heartbeatInterval: Duration = .seconds(5)
     /// The types of which a first request without names asks for nothing rather than for everything, as gRPC's
