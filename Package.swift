@@ -112,14 +112,16 @@ let package = Package(
     .target(
       name: "CalloutServing",
       dependencies: [
-        "CalloutTransport", "CalloutGRPC", "XDS", nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle, signals,
-        arguments,
+        "CalloutTransport", "CalloutGRPC", "EnvoyAPI", "XDS", "XDSConfig", nioCore, nioPosix, nioLocks, nioHTTP1,
+        logging,
+        lifecycle, signals, arguments,
       ],
       swiftSettings: strict),
     .target(
       name: "ExtProc",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, nioLocks,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore, nioPosix,
+        nioLocks,
         protobuf, logging,
         metrics,
         coreMetrics,
@@ -128,14 +130,16 @@ let package = Package(
     .target(
       name: "NetworkExtProc",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, protobuf, logging,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore, protobuf,
+        logging,
         metrics, coreMetrics,
       ],
       swiftSettings: strict),
     .target(
       name: "ExtAuthz",
       dependencies: [
-        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioLocks, protobuf,
+        "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore, nioLocks,
+        protobuf,
         logging, metrics, coreMetrics,
       ],
       swiftSettings: strict),
@@ -187,7 +191,8 @@ let package = Package(
     .executableTarget(
       name: "XDSBench",
       dependencies: [
-        "XDS", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", nioCore, nioPosix, nioLocks,
+        "XDS", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore,
+        nioPosix, nioLocks,
         protobuf, logging, signals, arguments,
       ],
       swiftSettings: strict),
@@ -307,7 +312,8 @@ let package = Package(
     .testTarget(
       name: "EnvoyTests",
       dependencies: [
-        "ExtProc", "NetworkExtProc", "ExtAuthz", "EnvoyAPI", "ExtProcTesting", "CalloutServing", "Basic", "AddHeader",
+        "ExtProc", "NetworkExtProc", "ExtAuthz", "EnvoyAPI", "EnvoyConfigAPI", "XDS", "XDSConfig", "ExtProcTesting",
+        "CalloutServing", "CalloutGRPC", "Basic", "AddHeader",
         "BlockIP", "NetworkBasic", "NetworkFilter", nioCore, nioLocks, protobuf, logging,
       ],
       swiftSettings: strict),

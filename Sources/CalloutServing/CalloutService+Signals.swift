@@ -14,6 +14,7 @@ extension CalloutService {
   ///
   /// Throws what `run()` throws.
   public func runUntilSignalled() async throws {
+    guard try !runProxyCommand() else { return }
     let group = ServiceGroup(services: [self], logger: logger)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -7,6 +7,7 @@ internal import NIOHTTP1
 internal import NIOPosix
 public import ServiceLifecycle
 public import XDS
+internal import XDSConfig
 
 /// gRPC services on their listeners, with health beside them, from start to drain.
 ///
@@ -14,6 +15,8 @@ public import XDS
 public final class CalloutService: Service {
   private let services: [GRPCService]
   private let controlPlane: XDSServer?
+  /// The callouts among the services, for the proxies that are configured here.
+  private let callouts: [(name: String, filter: CalloutFilter)]
   private let configuration: ServerConfiguration
   let logger: Logger
 
@@ -33,12 +36,31 @@ public final class CalloutService: Service {
     public var certificateChain: [UInt8] = []
   }
 
+  /// Callouts, and where the configuration describes a proxy, a control plane that has it use them.
+  public convenience init(
+    _ callouts: [any ServableCallout], configuration: ServerConfiguration = ServerConfiguration(), logger: Logger
+  ) {
+    self.init(
+      callouts.map { $0.grpcService(logger: logger) },
+      callouts: callouts.map { ("\(type(of: $0))", $0.calloutFilter) }, controlPlane: nil, configuration, logger)
+  }
+
+  /// Services of any kind.
+  ///
   /// - Parameter controlPlane: served at `configuration.xdsAddress`.
-  public init(
+  public convenience init(
     _ services: [GRPCService], controlPlane: XDSServer? = nil,
     configuration: ServerConfiguration = ServerConfiguration(), logger: Logger
   ) {
+    self.init(services, callouts: [], controlPlane: controlPlane, configuration, logger)
+  }
+
+  private init(
+    _ services: [GRPCService], callouts: [(name: String, filter: CalloutFilter)], controlPlane: XDSServer?,
+    _ configuration: ServerConfiguration, _ logger: Logger
+  ) {
     self.services = services
+    self.callouts = callouts
     self.controlPlane = controlPlane
     self.configuration = configuration
     self.logger = logger
@@ -56,12 +78,15 @@ public final class CalloutService: Service {
   public func run() async throws {
     defer { startedContinuation.finish() }
     try validate()
+    let proxy = try describedProxy()
+    // What is wrong with it is to be known before anything listens.
+    _ = try proxy?.current()
     Allocator.keepFreedMemory()
     let tls = try makeTLS()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads ?? System.coreCount)
     let server = makeServer()
     do {
-      try await serve(server, tls, group)
+      try await serve(server, tls, group, proxy.map { ProxyControl($0, configuration, logger: logger) })
     } catch {
       server.closeConnections()
       try? await group.shutdownGracefully()
@@ -70,21 +95,24 @@ public final class CalloutService: Service {
     try? await group.shutdownGracefully()
   }
 
-  private func serve(_ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: MultiThreadedEventLoopGroup) async throws
-  {
+  private func serve(
+    _ server: GRPCServer, _ tls: TLSIdentitySource?, _ group: MultiThreadedEventLoopGroup, _ control: ProxyControl?
+  ) async throws {
     let listeners = try await bind(server, tls, group)
     let discovery: DiscoveryEndpoint?
     do {
-      discovery = try await bindDiscovery(tls)
+      discovery = try await bindDiscovery(controlPlane ?? control?.controlPlane, tls)
     } catch {
       for listener in listeners.all { try? await listener.close() }
       throw error
     }
     for service in services { health.set(.serving, for: service.name) }
     health.set(.serving)
-    announce(listeners, discovery, tls)
+    let addresses = addresses(of: listeners, discovery, tls)
+    announce(addresses)
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await self.reloadCertificates(tls) }
+      tasks.addTask { await control?.run(addresses) }
       await waitForShutdown()
       tasks.cancelAll()
     }
@@ -95,6 +123,26 @@ public final class CalloutService: Service {
   private func waitForShutdown() async {
     // Ends on graceful shutdown, and on cancellation, which is a shutdown in a hurry.
     try? await gracefulShutdown()
+  }
+
+  // MARK: Proxies
+
+  /// The proxy that is to be configured, or nil. Throws `StartupError` for options that cannot be.
+  private func describedProxy() throws(StartupError) -> ProxyDescription? {
+    guard controlPlane == nil else {
+      guard configuration.proxyConfigurationPath == nil, configuration.proxy == nil else {
+        throw StartupError("--proxy-config is given to a server that has a control plane of its own: leave it out")
+      }
+      return nil
+    }
+    return try ProxyDescription(callouts, configuration)
+  }
+
+  /// Does what the options ask for instead of serving; returns whether there was such a thing.
+  func runProxyCommand() throws -> Bool {
+    guard let command = configuration.proxyCommand else { return false }
+    try command.run(try describedProxy(), configuration)
+    return true
   }
 
   // MARK: Start
@@ -134,7 +182,9 @@ public final class CalloutService: Service {
       services: all + ReflectionService(reflecting: all).services, configuration: grpc, logger: logger)
   }
 
-  private func bindDiscovery(_ tls: TLSIdentitySource?) async throws -> DiscoveryEndpoint? {
+  private func bindDiscovery(
+    _ controlPlane: XDSServer?, _ tls: TLSIdentitySource?
+  ) async throws -> DiscoveryEndpoint? {
     guard let controlPlane else { return nil }
     let source =
       configuration.xdsClientAuthoritiesPath == nil ? nil : tls.map { tls in { @Sendable in tls.mutualContext } }
@@ -205,13 +255,18 @@ public final class CalloutService: Service {
     }
   }
 
-  private func announce(_ listeners: Listeners, _ discovery: DiscoveryEndpoint?, _ tls: TLSIdentitySource?) {
-    let addresses = Addresses(
+  private func addresses(
+    of listeners: Listeners, _ discovery: DiscoveryEndpoint?, _ tls: TLSIdentitySource?
+  ) -> Addresses {
+    Addresses(
       secure: listeners.secure?.address.map { ListenAddress($0) },
       plaintext: listeners.plaintext?.address.map { ListenAddress($0) },
       healthCheck: listeners.healthCheck?.address.map { ListenAddress($0) },
       xds: discovery?.listener.address.map { ListenAddress($0) },
       certificateChain: tls?.certificateChain ?? [])
+  }
+
+  private func announce(_ addresses: Addresses) {
     var metadata: Logger.Metadata = [
       "services": "\(services.map(\.name).joined(separator: ","))",
       "secure": "\(addresses.secure.map(\.description) ?? "off")",

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CalloutGRPC
 public import Logging
+public import XDSConfig
 
 /// A callout server of any kind: a program, or a service beside others.
 ///
-///     let services = [AddHeader().grpcService(), BlockIP().grpcService()]
-///     try await CalloutService(services, logger: logger).runUntilSignalled()
+///     try await CalloutService([AddHeader(), BlockIP()], logger: logger).runUntilSignalled()
 public protocol ServableCallout: AnyObject, Sendable {
   init()
 
   /// The gRPC service whose calls the hooks answer; `logger` is what they log to.
   func grpcService(logger: Logger) -> GRPCService
+
+  /// What the filter of a proxy has to be like that asks this callout.
+  var calloutFilter: CalloutFilter { get }
 }
 
 extension ServableCallout {
@@ -21,7 +24,7 @@ extension ServableCallout {
   public func service(
     _ configuration: ServerConfiguration = ServerConfiguration(), logger: Logger = Logger(label: "\(Self.self)")
   ) -> CalloutService {
-    CalloutService([grpcService(logger: logger)], configuration: configuration, logger: logger)
+    CalloutService([self], configuration: configuration, logger: logger)
   }
 
   /// Serves until SIGTERM or SIGINT, then drains.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import XDSConfig
 
 /// Where and how a server listens, and its limits.
 public struct ServerConfiguration: Sendable {
@@ -8,6 +9,19 @@ public struct ServerConfiguration: Sendable {
   public var plaintextAddress = ListenAddress.ip("0.0.0.0", 8080)
   /// Health over HTTP/1.1.
   public var healthCheckAddress = ListenAddress.ip("0.0.0.0", 8000)
+
+  /// The proxies that this server configures by xDS, or nil for none. The server's own callouts are known in it by the
+  /// names of their classes.
+  public var proxy: ProxyConfiguration?
+  /// The same as a file, which is read again when it changes: see `docs/proxy-yaml.md`.
+  public var proxyConfigurationPath: String?
+  /// The host name or address by which proxies reach this server from other machines, which they then do by TLS; nil
+  /// where they are on this one.
+  public var advertisedHost: String?
+  /// The options ask for something that is done with a proxy's description.
+  package var wantsProxy = false
+  /// What to do instead of serving.
+  package var proxyCommand: ProxyCommand?
 
   /// Discovery, where there is a control plane: gRPC over plaintext HTTP/2 (or over TLS, see
   /// `xdsClientAuthoritiesPath`), and REST.

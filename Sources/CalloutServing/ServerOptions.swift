@@ -13,6 +13,32 @@ public struct ServerOptions: ParsableArguments {
   @Option(help: "Where to answer HTTP/1.1 health checks. (default: 0.0.0.0:8000)")
   var healthCheckAddress: ListenAddress?
 
+  @Option(
+    name: .customLong("proxy-config"),
+    help: "YAML file that describes the proxies which this server then configures by xDS, as docs/proxy-yaml.md says.")
+  var proxyConfigurationPath: String?
+
+  @Option(help: "Where to serve xDS and REST discovery. (default: 127.0.0.1:18000 with --proxy-config)")
+  var xdsAddress: ListenAddress?
+
+  @Option(
+    name: .customLong("xds-client-ca"),
+    help:
+      "PEM file of authorities: serve xDS over TLS, to proxies with a certificate of theirs that has their node's id.")
+  var xdsClientAuthoritiesPath: String?
+
+  @Option(help: "Host by which proxies on other machines reach this server. (default: they are on this one)")
+  var advertisedHost: String?
+
+  @Flag(help: "Print what an Envoy starts with that gets its configuration from this server, and exit.")
+  var printEnvoyBootstrap = false
+
+  @Flag(help: "Print the whole configuration for an Envoy that asks no xDS server, and exit.")
+  var printEnvoyConfig = false
+
+  @Flag(help: "Print what is wrong with the description of the proxies, and exit.")
+  var check = false
+
   @Flag(help: "Answer health checks over HTTPS.")
   var secureHealthCheck = false
 
@@ -51,6 +77,12 @@ public struct ServerOptions: ParsableArguments {
     if let secureAddress { configuration.secureAddress = secureAddress }
     if let plaintextAddress { configuration.plaintextAddress = plaintextAddress }
     if let healthCheckAddress { configuration.healthCheckAddress = healthCheckAddress }
+    if let xdsAddress { configuration.xdsAddress = xdsAddress }
+    configuration.xdsClientAuthoritiesPath = xdsClientAuthoritiesPath
+    configuration.proxyConfigurationPath = proxyConfigurationPath
+    configuration.advertisedHost = advertisedHost
+    configuration.wantsProxy = xdsAddress != nil || xdsClientAuthoritiesPath != nil || printEnvoyConfig || check
+    configuration.proxyCommand = try proxyCommand()
     configuration.secureHealthCheck = secureHealthCheck
     configuration.combinedHealthCheck = combinedHealthCheck
     configuration.disablePlaintext = disablePlaintext
@@ -61,6 +93,17 @@ public struct ServerOptions: ParsableArguments {
     if let drainDelay { configuration.drainDelay = try Self.seconds(drainDelay, "--drain-delay") }
     if let gracePeriod { configuration.gracePeriod = try Self.seconds(gracePeriod, "--grace-period") }
     return configuration
+  }
+
+  private func proxyCommand() throws(StartupError) -> ProxyCommand? {
+    let commands: [(isAsked: Bool, command: ProxyCommand)] = [
+      (printEnvoyBootstrap, .printBootstrap), (printEnvoyConfig, .printConfiguration), (check, .check),
+    ]
+    let asked = commands.filter(\.isAsked)
+    guard asked.count < 2 else {
+      throw StartupError("--print-envoy-bootstrap, --print-envoy-config and --check are given together: give one")
+    }
+    return asked.first?.command
   }
 
   /// An argument with its option's name in kebab case: `--secure_address` is taken for `--secure-address`.

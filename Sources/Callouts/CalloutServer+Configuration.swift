@@ -22,6 +22,12 @@ extension CalloutServer {
     /// What Envoy's filter has as `message_timeout`: half of it is the longest that an answer is held back, which
     /// `BodyHandling.whole` has to do in the STREAMED mode.
     public var messageTimeout = Duration.milliseconds(200)
+    /// What the hooks are for, or nil: then it is seen from what is overridden. Say it where `process` is overridden, of
+    /// which only headers are assumed. A filter that this server configures by xDS is sent this.
+    public var phases: Set<Phase>?
+    /// The attributes that such a filter sends with requests and with responses, such as `request.path`.
+    public var requestAttributes: [String] = []
+    public var responseAttributes: [String] = []
     /// Envoy's filter has `allow_mode_override`. Without it Envoy ignores a `modeOverride`, so that none is sent.
     public var allowModeOverride = false
     /// What Envoy's filter has as `mutation_rules`: decides which changes of headers are warned of, because Envoy

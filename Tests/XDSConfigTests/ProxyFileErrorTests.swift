@@ -97,7 +97,10 @@ import XDSConfig
   @Test(
     "callouts",
     arguments: [
-      ("name: Other", "3: the callout 'Other' has no 'address', and is none of this server's own: one of AddHeader, NoTelnet"),
+      (
+        "name: Other",
+        "3: the callout 'Other' has no 'address', and is none of this server's own: one of AddHeader, NoTelnet"
+      ),
       ("kind: ext_proc", "3: a callout has no 'name'; give it one"),
       (
         "name: Other\n  address: a:1\n  kind: wasm",

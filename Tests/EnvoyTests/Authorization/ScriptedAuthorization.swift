@@ -6,6 +6,7 @@ import ExtProcTesting
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import XDSConfig
 
 /// Replies as the request's `x-case` says, and notes what it was asked.
 final class ScriptedAuthorization: ServableCallout, @unchecked Sendable {
@@ -19,6 +20,8 @@ final class ScriptedAuthorization: ServableCallout, @unchecked Sendable {
     self.init()
     for each in cases { self.cases[each.name] = each }
   }
+
+  let calloutFilter = CalloutFilter.extAuthz(CalloutFilter.ExtAuthz())
 
   func grpcService(logger: Logger) -> GRPCService {
     let check = GRPCMethod.unary("Check") { [self] (request: CheckRequestMessage, _) -> CheckResponseMessage in

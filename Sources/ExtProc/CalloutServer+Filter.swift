@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import EnvoyAPI
+public import XDSConfig
+
+extension CalloutServer {
+  /// What Envoy's filter has to be like for this callout: it is sent what hooks are overridden for, or what
+  /// `configuration.phases` says.
+  public var calloutFilter: CalloutFilter {
+    let configuration = configuration
+    var filter = CalloutFilter.ExtProc()
+    filter.processingMode = processingMode(configuration)
+    filter.handledMode = configuration.phases == nil && overriddenHooks == nil ? nil : filter.processingMode
+    filter.requestAttributes = configuration.requestAttributes
+    filter.responseAttributes = configuration.responseAttributes
+    filter.messageTimeout = configuration.messageTimeout
+    filter.allowModeOverride = configuration.allowModeOverride
+    filter.headerRules.allowAllRouting = configuration.mutationRules.allowAllRouting
+    filter.headerRules.allowEnvoy = configuration.mutationRules.allowEnvoy
+    return .extProc(filter)
+  }
+
+  private typealias Mode = Envoy_Extensions_Filters_Http_ExtProc_V3_ProcessingMode
+
+  private func processingMode(_ configuration: Configuration) -> Mode {
+    let phases = configuration.phases ?? Set(Phase.allCases.filter { handles($0, configuration) })
+    var mode = Mode()
+    mode.requestHeaderMode = phases.contains(.requestHeaders) ? .send : .skip
+    mode.responseHeaderMode = phases.contains(.responseHeaders) ? .send : .skip
+    mode.requestBodyMode = phases.contains(.requestBody) ? configuration.requestBody.mode : .none
+    mode.responseBodyMode = phases.contains(.responseBody) ? configuration.responseBody.mode : .none
+    mode.requestTrailerMode =
+      phases.contains(.requestTrailers) || mode.requestBodyMode == .fullDuplexStreamed ? .send : .skip
+    mode.responseTrailerMode =
+      phases.contains(.responseTrailers) || mode.responseBodyMode == .fullDuplexStreamed ? .send : .skip
+    return mode
+  }
+
+  /// A phase has a hook of the subclass. Where that cannot be seen, headers are what Envoy sends by default.
+  private func handles(_ phase: Phase, _ configuration: Configuration) -> Bool {
+    guard let hooks = overriddenHooks else { return phase == .requestHeaders || phase == .responseHeaders }
+    if configuration.body(of: phase.direction).delivery == .stream {
+      let stream: Hook = phase.direction == .request ? .requestStream : .responseStream
+      if hooks.contains(stream) { return true }
+    }
+    // What `process` looks at cannot be seen.
+    let isHeaders = phase == .requestHeaders || phase == .responseHeaders
+    return !hooks.isDisjoint(with: Self.hooks[phase] ?? []) || (isHeaders && hooks.contains(.process))
+  }
+
+  private static let hooks: [Phase: Set<Hook>] = [
+    .requestHeaders: [.requestHeaders], .responseHeaders: [.responseHeaders],
+    .requestBody: [.requestBody, .body], .responseBody: [.responseBody, .body],
+    .requestTrailers: [.requestTrailers], .responseTrailers: [.responseTrailers],
+  ]
+}
+
+extension BodyHandling {
+  /// The mode in which Envoy gives a body as the hooks want it.
+  fileprivate var mode: Envoy_Extensions_Filters_Http_ExtProc_V3_ProcessingMode.BodySendMode {
+    switch delivery {
+    case .chunks: .streamed
+    case .whole: .buffered
+    case .stream: .fullDuplexStreamed
+    }
+  }
+}
