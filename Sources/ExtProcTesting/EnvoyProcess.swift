@@ -40,19 +40,29 @@ public final class EnvoyProcess: Sendable {
   public static func start(
     _ configuration: EnvoyConfiguration, executable: String? = executable
   ) async throws -> EnvoyProcess {
+    try await start(bootstrap: Array(configuration.bootstrap()), workers: configuration.workers, executable: executable)
+  }
+
+  /// The same with a bootstrap as Envoy reads it, in YAML or JSON; its admin interface should have port 0.
+  ///
+  /// `address` is that of the first listener, which may come by xDS.
+  public static func start(
+    bootstrap: [UInt8], workers: Int = 1, executable: String? = executable
+  ) async throws -> EnvoyProcess {
     guard let executable else { throw ChildProcessError("there is no Envoy: set $ENVOY to its path") }
     try await EnvoySlots.shared.take()
     defer { EnvoySlots.shared.giveBack() }
     let directory = FileManager.default.temporaryDirectory.appending(path: "envoy-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    let file = directory.appending(path: "bootstrap.json")
-    try configuration.bootstrap().write(to: file)
+    // JSON is YAML too.
+    let file = directory.appending(path: "bootstrap.yaml")
+    try Data(bootstrap).write(to: file)
     let adminFile = directory.appending(path: "admin")
     let process = try ChildProcess(
       executable,
       [
         "--config-path", file.path, "--admin-address-path", adminFile.path, "--concurrency",
-        "\(configuration.workers)", "--disable-hot-restart", "--log-level", "warning",
+        "\(workers)", "--disable-hot-restart", "--log-level", "warning",
       ])
     do {
       let admin = try await poll(process) {
@@ -146,7 +156,16 @@ public func withEnvoy<Result>(
   _ configuration: EnvoyConfiguration, executable: String? = EnvoyProcess.executable,
   _ body: (EnvoyProcess) async throws -> Result
 ) async throws -> Result {
-  let envoy = try await EnvoyProcess.start(configuration, executable: executable)
+  try await withEnvoy(
+    bootstrap: Array(configuration.bootstrap()), workers: configuration.workers, executable: executable, body)
+}
+
+/// Runs an Envoy with a bootstrap as it reads it, in YAML or JSON, while `body` runs.
+public func withEnvoy<Result>(
+  bootstrap: [UInt8], workers: Int = 1, executable: String? = EnvoyProcess.executable,
+  _ body: (EnvoyProcess) async throws -> Result
+) async throws -> Result {
+  let envoy = try await EnvoyProcess.start(bootstrap: bootstrap, workers: workers, executable: executable)
   do {
     let result = try await body(envoy)
     await envoy.stop()

@@ -99,6 +99,7 @@ extension ServerConfiguration {
     configuration.secureAddress = .ip("127.0.0.1", 0)
     configuration.plaintextAddress = .ip("127.0.0.1", 0)
     configuration.healthCheckAddress = .ip("127.0.0.1", 0)
+    configuration.xdsAddress = .ip("127.0.0.1", 0)
     configuration.drainDelay = .zero
     configuration.gracePeriod = .milliseconds(200)
     return configuration
