@@ -39,6 +39,15 @@ final class DiscoveryHarness {
     return all
   }
 
+  /// All that the server sends once what nothing uses has been kept long enough.
+  func afterRemovalDelay() -> [Sent] {
+    _ = beginRemovalWait()
+    state.removalWaitOver()
+    return sent()
+  }
+
+  func beginRemovalWait() -> Bool { state.beginRemovalWait() }
+
   /// The heartbeats that are due now.
   func heartbeats() -> [DiscoveryResponse] { state.heartbeat(published()) }
 

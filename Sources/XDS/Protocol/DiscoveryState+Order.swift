@@ -10,10 +10,10 @@ extension DiscoveryState {
     for type in order {
       if let set = published(type), let response = nextAddition(type, set, published) { return response }
     }
-    guard types.values.allSatisfy({ !$0.isBusy && !$0.isDeferred }) else { return nil }
+    guard isQuiet else { return nil }
     for type in Self.removalOrder where types[type]?.lingering.isEmpty == false {
       guard let set = published(type), !isUserRefused(of: type) else { continue }
-      if let response = compose(type, set, mayRemove: true, published) { return response }
+      if let response = compose(type, set, removing: .due, published) { return response }
     }
     return nil
   }
@@ -28,11 +28,11 @@ extension DiscoveryState {
     types.values.contains { !$0.isImpatient && (!$0.outstanding.isEmpty || $0.isDeferred) }
   }
 
-  /// The client has answered everything, and there is nothing to send it.
+  /// The client has answered everything, and there is nothing to send it but removals, which may take their time.
   package func isSettled(_ published: Published) -> Bool {
     parts.isEmpty
       && types.values.allSatisfy { state in
-        state.outstanding.isEmpty && !state.isDeferred && state.forced.isEmpty && state.lingering.isEmpty
+        state.outstanding.isEmpty && !state.isDeferred && state.forced.isEmpty
           && (state.subscription.isEmpty || published(state.type).map { $0 === state.syncedSet } ?? true)
       }
   }
@@ -52,14 +52,14 @@ extension DiscoveryState {
   ) -> DiscoveryResponse? {
     guard let state = types[type] else { return nil }
     guard state.outstanding.isEmpty || state.isImpatient || state.hasDemand || !state.forced.isEmpty else { return nil }
-    return compose(type, set, mayRemove: !removalsWait(type), published)
+    return compose(type, set, removing: removalsWait(type) ? .none : .atOnce, published)
   }
 
   private mutating func compose(
-    _ type: ResourceType, _ set: ResourceSet, mayRemove: Bool, _ published: Published
+    _ type: ResourceType, _ set: ResourceSet, removing removal: TypeState.Removal, _ published: Published
   ) -> DiscoveryResponse? {
     guard var state = types.removeValue(forKey: type) else { return nil }
-    let composition = state.compose(set, speaks, mayRemove: mayRemove) { isReady($0, published) }
+    let composition = state.compose(set, speaks, removing: removal) { isReady($0, published) }
     types[type] = state
     guard let composition else { return nil }
     if type == .cluster { warm(composition.updated) }
@@ -103,6 +103,35 @@ extension DiscoveryState {
   }
 
   // MARK: Removals
+
+  /// Nothing is on its way to the client that may end the use of something, or begin one.
+  private var isQuiet: Bool { types.values.allSatisfy { !$0.isBusy && !$0.isDeferred } }
+
+  /// Says whether there is something whose use has ended and that is to be removed after a while, of which
+  /// `removalWaitOver` then tells.
+  ///
+  /// A proxy uses a cluster after it has acknowledged the routes that do not: for requests that chose their route
+  /// before, and that a callout or a body holds up. So Envoy was seen to answer 503.
+  package mutating func beginRemovalWait() -> Bool {
+    guard isQuiet else { return false }
+    var begins = false
+    for type in Self.removalOrder where !isUserRefused(of: type) {
+      for name in types[type]?.lingering.filter({ $0.value.phase == .inUse }).keys ?? [:].keys {
+        types[type]?.lingering[name]?.phase = .waiting
+        begins = true
+      }
+    }
+    return begins
+  }
+
+  /// What was waiting since `beginRemovalWait` can be removed.
+  package mutating func removalWaitOver() {
+    for type in Self.removalOrder {
+      for name in types[type]?.lingering.filter({ $0.value.phase == .waiting }).keys ?? [:].keys {
+        types[type]?.lingering[name]?.phase = .due
+      }
+    }
+  }
 
   /// Users first.
   private static let removalOrder: [ResourceType] = [

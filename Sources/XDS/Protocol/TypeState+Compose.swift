@@ -15,15 +15,24 @@ extension TypeState {
     var sharedBody: ByteBuffer?
   }
 
+  /// Which resources may be removed that are gone.
+  enum Removal {
+    /// All: nothing uses them.
+    case atOnce
+    /// Those that nothing has used for a while.
+    case due
+    case none
+  }
+
   /// What is to be sent of a set now, or nil for nothing.
   ///
   /// - Parameters:
-  ///   - mayRemove: nothing can use any longer what is to be removed.
+  ///   - removal: what may be removed.
   ///   - isReady: the client has all that the resource uses.
   mutating func compose(
-    _ set: ResourceSet, _ speaks: DiscoveryProtocol, mayRemove: Bool, isReady: (Resource) -> Bool
+    _ set: ResourceSet, _ speaks: DiscoveryProtocol, removing removal: Removal, isReady: (Resource) -> Bool
   ) -> Composition? {
-    guard !subscription.isEmpty, needsComposing(set, mayRemove: mayRemove) else { return nil }
+    guard !subscription.isEmpty, needsComposing(set, removal) else { return nil }
     let isFirst = isAwaitingFirst
     let changes = differences(to: set)
     var composition = Composition(updated: changes.updated, version: set.version)
@@ -36,7 +45,7 @@ extension TypeState {
       composition.updated = ready
     }
     let hasForced = addForced(from: set, to: &composition, speaks)
-    hold(changes.removed, mayRemove, &composition)
+    hold(changes.removed, set, removal, &composition)
     let hasRefused = addRefused(from: set, to: &composition)
 
     hasDemand = false
@@ -60,9 +69,9 @@ extension TypeState {
     return composition
   }
 
-  private func needsComposing(_ set: ResourceSet, mayRemove: Bool) -> Bool {
+  private func needsComposing(_ set: ResourceSet, _ removal: Removal) -> Bool {
     isAwaitingFirst || hasDemand || isDeferred || syncedSet !== set || !forced.isEmpty
-      || (mayRemove && !lingering.isEmpty)
+      || (removal == .due && lingering.values.contains { $0.phase == .due })
   }
 
   /// What the client has not of the set, and has beside it.
@@ -113,14 +122,18 @@ extension TypeState {
   }
 
   /// Puts off removals as long as something may use the resources.
-  private mutating func hold(_ gone: [String], _ mayRemove: Bool, _ composition: inout Composition) {
-    for name in gone where lingering[name] == nil { lingering[name] = .some(syncedSet?.resources[name]) }
+  private mutating func hold(
+    _ gone: [String], _ set: ResourceSet, _ removal: Removal, _ composition: inout Composition
+  ) {
+    for name in gone where lingering[name] == nil {
+      lingering[name] = Lingering(resource: syncedSet?.resources[name])
+    }
     // What came back, or was let go, need not be removed.
-    for name in lingering.keys where sent[name] == nil { lingering[name] = nil }
-    for resource in composition.updated { lingering[resource.name] = nil }
-    guard mayRemove else { return }
-    composition.removed = Set(composition.removed).union(lingering.keys).sorted()
-    lingering = [:]
+    for name in lingering.keys where sent[name] == nil || set.resources[name] != nil { lingering[name] = nil }
+    guard removal != .none else { return }
+    let names = lingering.filter { removal == .atOnce || $0.value.phase == .due }.keys
+    composition.removed = Set(composition.removed).union(names).sorted()
+    for name in names { lingering[name] = nil }
   }
 
   /// A client may have accepted a part of what it refused, and refused a part for the sake of the rest: it gets all of
@@ -140,7 +153,7 @@ extension TypeState {
   /// State of the World: everything, where the type is told whole.
   private func completeWorld(_ composition: inout Composition, _ set: ResourceSet) {
     guard type.isFullState else { return composition.resources = composition.updated }
-    let kept = lingering.values.compactMap { $0 }
+    let kept = lingering.values.compactMap(\.resource)
     if subscription.isWildcard, kept.isEmpty { composition.sharedBody = set.sotwBody }
     composition.resources = (wanted(of: set) + kept).sorted { $0.name < $1.name }
     // What is more than the set must not pass for it when the client comes back with this version.

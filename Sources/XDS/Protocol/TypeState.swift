@@ -14,7 +14,7 @@ package struct TypeState: Sendable {
   /// Names to be sent although nothing changed: the client asked again, or waits for them anew.
   var forced: Set<String> = []
   /// Resources that the client has and the set no longer: to be removed once nothing uses them.
-  var lingering: [String: Resource?] = [:]
+  var lingering: [String: Lingering] = [:]
   /// Some resources wait until the client has what they use.
   var isDeferred = false
   /// The first request is answered even if there is nothing.
@@ -37,6 +37,15 @@ package struct TypeState: Sendable {
     let before: [String: String]
     let updated: [Resource]
     let removed: [String]
+  }
+
+  /// A resource on its way out.
+  struct Lingering: Sendable {
+    /// Itself, for responses that are whole; nil where the client had it from an earlier stream.
+    let resource: Resource?
+    var phase = Phase.inUse
+
+    enum Phase { case inUse, waiting, due }
   }
 
   /// Why a resource was refused.

@@ -21,6 +21,7 @@ final class DiscoveryCall: ServerCallHandler {
   private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
   private var patience: Scheduled<Void>?
   private var nextHeartbeat: Scheduled<Void>?
+  private var nextRemoval: Scheduled<Void>?
   private var callbacks: CallbackQueue?
 
   init(_ call: ServerCall, _ service: DiscoveryService, _ speaks: DiscoveryProtocol, _ onlyType: ResourceType?) {
@@ -155,6 +156,7 @@ final class DiscoveryCall: ServerCallHandler {
       reportProgress(current.map(\.generation), published)
     }
     keepPatience()
+    if nextRemoval == nil, state.beginRemovalWait() { scheduleRemoval() }
   }
 
   private func send(_ response: DiscoveryResponse) {
@@ -209,6 +211,15 @@ final class DiscoveryCall: ServerCallHandler {
     }
   }
 
+  private func scheduleRemoval() {
+    let call = NIOLoopBound(self, eventLoop: call.eventLoop)
+    nextRemoval = call.eventLoop.scheduleTask(in: TimeAmount(service.configuration.removalDelay)) {
+      call.value.nextRemoval = nil
+      call.value.state.removalWaitOver()
+      call.value.flush()
+    }
+  }
+
   private func scheduleHeartbeat() {
     let call = NIOLoopBound(self, eventLoop: call.eventLoop)
     nextHeartbeat = call.eventLoop.scheduleTask(in: TimeAmount(service.configuration.heartbeatInterval)) {
@@ -239,6 +250,7 @@ final class DiscoveryCall: ServerCallHandler {
     isOver = true
     patience?.cancel()
     nextHeartbeat?.cancel()
+    nextRemoval?.cancel()
     for subscription in subscriptions { subscription.feed.unsubscribe(subscription.id) }
     subscriptions = []
     feeds = [:]

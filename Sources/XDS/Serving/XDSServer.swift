@@ -27,6 +27,9 @@ public final class XDSServer: Sendable {
     /// Envoy acknowledges clusters once they are warm, for which it waits no longer than 15 s by default
     /// (`initial_fetch_timeout`).
     public var answerTime: Duration = .seconds(20)
+    /// How long something that nothing uses any more is kept, for requests that chose their route before: as long as
+    /// callouts and slow uploads may hold one up.
+    public var removalDelay: Duration = .seconds(15)
     /// How often clients are told that resources with a TTL are still there; at most half of the shortest TTL.
     public var heartbeatInterval: Duration = .seconds(5)
     /// The types of which a first request without names asks for nothing rather than for everything, as gRPC's
