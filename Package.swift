@@ -290,7 +290,8 @@ let package = Package(
     .testTarget(
       name: "XDSConfigTests",
       dependencies: [
-        "XDSConfig", "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", "ExtProcTesting", protobuf, logging,
+        "XDSConfig", "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", "CalloutGRPC", "CalloutServing",
+        "ExtProc", "NetworkExtProc", "ExtProcTesting", protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(

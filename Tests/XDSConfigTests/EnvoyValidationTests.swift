@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CalloutTransport
 import ExtProcTesting
 import Foundation
 import Testing
@@ -8,11 +7,7 @@ import XDSConfig
 @Suite("What is printed, to Envoy", .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"))
 struct EnvoyValidationTests {
   @Test("the whole configuration as a file") func file() async throws {
-    let identity = try TLSIdentity.selfSigned()
-    let certificate = ProxyCertificate(
-      chain: .inline(String(decoding: identity.certificateChain, as: UTF8.self)),
-      privateKey: .inline(String(decoding: identity.privateKey, as: UTF8.self)))
-    let proxy = try Examples.large(certificate)
+    let proxy = try Examples.large(.selfSigned())
     #expect(proxy.problems().filter { $0.severity == .error } == [])
     try await expectValid(try proxy.staticBootstrap(node: .init(id: "a", cluster: "b"), admin: .init("127.0.0.1", 0)))
   }
@@ -27,13 +22,9 @@ struct EnvoyValidationTests {
     bootstrap.transport = transport
     bootstrap.admin = .unix("/tmp/admin-\(UUID().uuidString)")
     try await expectValid(try bootstrap.yaml())
-    let identity = try TLSIdentity.selfSigned()
+    let certificate = try ProxyCertificate.selfSigned()
     bootstrap.server = .init("localhost", 18_000)
-    bootstrap.tls = ClientTLS(
-      serverName: "localhost", authorities: .inline(String(decoding: identity.certificateChain, as: UTF8.self)),
-      certificate: .init(
-        chain: .inline(String(decoding: identity.certificateChain, as: UTF8.self)),
-        privateKey: .inline(String(decoding: identity.privateKey, as: UTF8.self))))
+    bootstrap.tls = ClientTLS(serverName: "localhost", authorities: certificate.chain, certificate: certificate)
     try await expectValid(try bootstrap.yaml())
   }
 

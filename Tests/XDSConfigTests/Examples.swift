@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CalloutTransport
 import EnvoyAPI
 import EnvoyConfigAPI
 import ExtProcTesting
@@ -56,6 +57,15 @@ enum Examples {
       proxy.callouts[index].server.tls?.authorities = certificate.chain
     }
     return proxy
+  }
+}
+
+extension ProxyCertificate {
+  static func selfSigned() throws -> ProxyCertificate {
+    let identity = try TLSIdentity.selfSigned()
+    return ProxyCertificate(
+      chain: .inline(String(decoding: identity.certificateChain, as: UTF8.self)),
+      privateKey: .inline(String(decoding: identity.privateKey, as: UTF8.self)))
   }
 }
 
