@@ -42,12 +42,23 @@ struct EnvoyOverXDSTests {
 
       var changed = proxy
       changed.callouts[0].filter = .extProc(.init { $0.responseHeaderMode = .skip })
+      try changed.change { listener in
+        listener.tls = ServerTLS(try .selfSigned())
+        listener.hosts[0].routes[1].action = .respond(status: 200, body: "changed")
+      }
       let outcomes = await cache.publish(try Snapshot(changed.resources())).converged()
       #expect(outcomes.map(\.result) == [.acknowledged], "\(outcomes)")
       // Envoy's main thread has it; its workers follow at once.
       var fields = try await connection.get("/").fields
       for _ in 0..<100 where fields["x-callout"] != nil { fields = try await connection.get("/").fields }
       #expect(fields["x-callout"] == nil)
+      var text = try await connection.get("/fixed").text
+      for _ in 0..<100 where text == "fixed" { text = try await connection.get("/fixed").text }
+      #expect(text == "changed")
+      let another = try await HTTPConnection.connect(
+        to: .unix(directory.appending(path: "web").path), trusting: Array(try #require(changed.certificate).utf8))
+      #expect(try await another.get("/fixed").status == 200)
+      await another.close()
       await connection.close()
     }
   }
@@ -76,7 +87,7 @@ struct EnvoyOverXDSTests {
           EnvoyProcess.executable ?? "",
           ["--config-path", file.path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "info"])
         do {
-          try await envoy.waitForOutput { $0.contains("starting workers") ? true : nil }
+          _ = try await envoy.waitForOutput { $0.contains("starting workers") ? true : nil }
           try await body(proxy, directory)
         } catch {
           await envoy.end()
@@ -115,6 +126,12 @@ struct EnvoyOverXDSTests {
 }
 
 extension ProxyConfiguration {
+  fileprivate mutating func change(_ change: (inout HTTPListener) throws -> Void) throws {
+    guard case .http(var listener) = listeners[0] else { return }
+    try change(&listener)
+    listeners[0] = .http(listener)
+  }
+
   /// The first listener's certificate, PEM.
   fileprivate var certificate: String? {
     guard case .http(let listener)? = listeners.first, case .inline(let text)? = listener.tls?.certificate?.chain else {
