@@ -151,6 +151,16 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: Sendable {
     set {healthChecker = .grpcHealthCheck(newValue)}
   }
 
+  /// Time between checks while the cluster has no traffic; a minute where it is not set.
+  public var noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_noTrafficInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_noTrafficInterval = newValue}
+  }
+  /// Returns true if `noTrafficInterval` has been explicitly set.
+  public var hasNoTrafficInterval: Bool {self._noTrafficInterval != nil}
+  /// Clears the value of `noTrafficInterval`. Subsequent reads from it will return its default value.
+  public mutating func clearNoTrafficInterval() {self._noTrafficInterval = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The kind of check.
@@ -215,6 +225,7 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: Sendable {
   fileprivate var _interval: SwiftProtobuf.Google_Protobuf_Duration? = nil
   fileprivate var _unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
   fileprivate var _healthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  fileprivate var _noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -227,7 +238,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthStatus: SwiftProtobuf._ProtoNam
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HealthCheck"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{4}\u{2}unhealthy_threshold\0\u{3}healthy_threshold\0\u{4}\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{4}\u{2}unhealthy_threshold\0\u{3}healthy_threshold\0\u{4}\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -278,6 +289,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
           self.healthChecker = .grpcHealthCheck(v)
         }
       }()
+      case 12: try { try decoder.decodeSingularMessageField(value: &self._noTrafficInterval) }()
       default: break
       }
     }
@@ -315,6 +327,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
     }()
     case nil: break
     }
+    try { if let v = self._noTrafficInterval {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -324,6 +339,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
     if lhs._unhealthyThreshold != rhs._unhealthyThreshold {return false}
     if lhs._healthyThreshold != rhs._healthyThreshold {return false}
     if lhs.healthChecker != rhs.healthChecker {return false}
+    if lhs._noTrafficInterval != rhs._noTrafficInterval {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -20,7 +20,6 @@ import XDSConfig
     let error = #expect(throws: ConfigurationProblem.self) { try proxy.resources() }
     #expect(error?.description == example.testDescription)
     #expect(proxy.problems().map(\.description) == [example.testDescription])
-    #expect(throws: ConfigurationProblem.self) { try proxy.staticBootstrap() }
   }
 
   static let cases = [
@@ -44,6 +43,12 @@ import XDSConfig
     Case("upstream 'api': dns 'first' takes one name alone; use 'all', or give one endpoint") {
       $0.upstreams[0].endpoints = [.init("one", 1), .init("two", 1)]
       $0.upstreams[0].dns = .firstAddress
+    },
+    Case("upstream 'xds_cluster': the bootstrap has the xDS server under that name; rename it") {
+      $0.upstreams[0].name = "xds_cluster"
+    },
+    Case("listener 'web', host 1: it has no domain; give it one, or '*' for every domain") {
+      $0.setListener { $0.hosts[0].domains = [] }
     },
     Case("listener 'web': its TLS has no certificate; give it one") { $0.setListener { $0.tls = ServerTLS(nil) } },
     Case("listener 'web', host 'all', route 1: it has no upstream; name one") {

@@ -94,6 +94,7 @@ import XDSConfig
     #expect(cluster.circuitBreakers.thresholds.allSatisfy { $0.maxRequests.value == 1_000_000 })
     #expect(cluster.circuitBreakers.thresholds.allSatisfy { $0.maxPendingRequests.value == 1_000_000 })
     #expect(cluster.healthChecks.map(\.grpcHealthCheck.authority) == ["audit.internal"])
+    #expect(cluster.healthChecks.map(\.noTrafficInterval.seconds) == [1], "else Envoy 1.36 may need a minute to start")
     let http2 = try options(cluster).explicitHTTPConfig.http2ProtocolOptions
     #expect(http2.connectionKeepalive.interval.seconds == 30)
     let tls = try Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext(

@@ -55,6 +55,8 @@ extension ProxyGenerator {
     if server.checksHealth {
       var check = ProxyConfiguration.HealthCheck(.grpc(service: "")).message
       check.grpcHealthCheck.authority = server.sentAuthority
+      // The first check of Envoy before 1.38 may come before its secrets, and all else waits for the second.
+      check.noTrafficInterval = .init(seconds: 1)
       cluster.healthChecks = [check]
     }
     return cluster
@@ -112,6 +114,7 @@ extension ProxyConfiguration.HealthCheck {
     .with {
       $0.timeout = .init(timeout)
       $0.interval = .init(interval)
+      $0.noTrafficInterval = .init(interval)
       $0.unhealthyThreshold = 3
       $0.healthyThreshold = 1
       switch kind {

@@ -11,8 +11,13 @@ extension ProxyGenerator {
     var configuration = RouteConfigurationMessage()
     configuration.name = listener.name
     for (number, host) in listener.hosts.enumerated() {
+      guard !host.domains.isEmpty else {
+        throw .init(
+          .error, .proxy, in: "listener '\(listener.name)', host \(number + 1)",
+          "it has no domain; give it one, or '*' for every domain")
+      }
       var message = VirtualHostMessage()
-      message.name = host.domains.first == "*" ? "all" : host.domains.first ?? "host-\(number + 1)"
+      message.name = host.domains[0] == "*" ? "all" : host.domains[0]
       message.domains = host.domains
       for (number, route) in host.routes.enumerated() {
         let place = "listener '\(listener.name)', host '\(message.name)', route \(number + 1)"

@@ -27,6 +27,11 @@ struct ProxyGenerator {
     self.proxy = proxy
     self.form = form
     try addCallouts()
+    if case .xds = form, proxy.upstream(XDSBootstrap.clusterName) != nil {
+      throw .init(
+        .error, .proxy, in: "upstream '\(XDSBootstrap.clusterName)'",
+        "the bootstrap has the xDS server under that name; rename it")
+    }
     for upstream in proxy.upstreams { clusters.append(try cluster(upstream)) }
     for listener in proxy.listeners {
       switch listener {
