@@ -87,7 +87,7 @@ struct EnvoyOverXDSTests {
           EnvoyProcess.executable ?? "",
           ["--config-path", file.path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "info"])
         do {
-          _ = try await envoy.waitForOutput { $0.contains("starting workers") ? true : nil }
+          try await waitForListeners(in: directory, of: envoy)
           try await body(proxy, directory)
         } catch {
           await envoy.end()
@@ -96,6 +96,18 @@ struct EnvoyOverXDSTests {
         await envoy.end()
       }
     }
+  }
+
+  /// Asks again and again, for Envoy tells no one when it listens.
+  private func waitForListeners(in directory: URL, of envoy: ChildProcess) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < deadline, !envoy.hasExited {
+      if let connection = try? await TCPConnection.connect(to: .unix(directory.appending(path: "web").path)) {
+        return await connection.close()
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    throw ChildProcessError("Envoy does not listen")
   }
 
   private static func proxy(
