@@ -64,6 +64,8 @@ import XDSConfig
       var level = levels.makeAsyncIterator()
       #expect(await level.next() == .notice)
       #expect(await level.next() == .error)
+      // Time to look at the mistake some times more.
+      try await Task.sleep(for: .milliseconds(50))
       try Data(Self.text(":82").utf8).write(to: file, options: .atomic)
       #expect(await iterator.next()?.listeners.map(\.address) == [.ip("0.0.0.0", 82)])
       #expect(await level.next() == .notice, "the mistake is not logged again")
