@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import EnvoyAPI
+import EnvoyConfigAPI
+import SwiftProtobuf
 import Testing
 import XDS
 import XDSConfig
@@ -73,6 +76,36 @@ import XDSConfig
       proxy.problems().map(\.description) == [
         "RouteConfiguration 'web': there is no cluster 'api': one of callout, other"
       ])
+  }
+
+  @Test("AC-120: a proxy before httpbin takes few lines") func httpbin() throws {
+    let yaml = """
+      listeners:
+      - name: httpbin-demo
+        address: 0.0.0.0:15001
+        stream_idle_timeout: 300s
+        request_timeout: 15s
+        edge: false
+        routes:
+        - prefix: /
+          upstream: httpbin_service
+      upstreams:
+      - name: httpbin_service
+        endpoints: httpbin:8000
+        dns: first
+        balancing: round_robin
+      """
+    let proxy = try ProxyConfiguration(yaml: yaml)
+    #expect(proxy.problems() == [])
+    let resources = try proxy.resources()
+    #expect(
+      resources.map { "\($0.reference)" } == [
+        "Cluster 'httpbin_service'", "Listener 'httpbin-demo'", "RouteConfiguration 'httpbin-demo'",
+      ])
+    let cluster: ClusterMessage = try resources.message(.cluster, "httpbin_service")
+    #expect(cluster.type == .logicalDns)
+    #expect(cluster.lbPolicy == .roundRobin)
+    #expect(cluster.connectTimeout.seconds == 5)
   }
 
   @Test(
