@@ -245,8 +245,8 @@ let package = Package(
       swiftSettings: exampleSettings),
     .testTarget(
       name: "InteropTests",
-      dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, logging],
-      exclude: ["interop.py"], swiftSettings: strict),
+      dependencies: ["CalloutGRPC", "CalloutTransport", "ExtProcTesting", "XDS", nioCore, nioPosix, logging],
+      exclude: ["interop.py", "xds_client.py"], swiftSettings: strict),
     .testTarget(
       name: "CalloutsTests",
       dependencies: [
@@ -301,6 +301,7 @@ let package = Package(
         arguments, logging,
       ],
       swiftSettings: strict),
+    .testTarget(name: "XDSBenchTests", dependencies: ["XDSBench", arguments, nioCore], swiftSettings: strict),
     .testTarget(
       name: "ExamplesTests",
       dependencies: [

@@ -47,10 +47,15 @@ struct Load: AsyncParsableCommand {
 
   func run() async throws {
     ProcessLimits.raiseFiles()
+    print(try await report())
+  }
+
+  func report() async throws -> Report {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     do {
-      print(try await run(on: group))
+      let report = try await run(on: group)
       try await group.shutdownGracefully()
+      return report
     } catch {
       try await group.shutdownGracefully()
       throw error

@@ -3,6 +3,7 @@ import ArgumentParser
 import CalloutGRPC
 import CalloutServing
 import CalloutTransport
+import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -33,16 +34,26 @@ struct Serve: AsyncParsableCommand {
 
   func run() async throws {
     ProcessLimits.raiseFiles()
+    try await serve { address in
+      // At once, where `print` would wait until a pipe is worth it.
+      FileHandle.standardOutput.write(Data("listening on \(address), \(clusters) clusters\n".utf8))
+      for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+    }
+  }
+
+  /// Serves while `body` runs.
+  func serve(_ body: (ListenAddress) async throws -> Void) async throws {
     let cache = SnapshotCache()
     let fleet = Fleet(cache, clusters: clusters, size: size)
-    let logger = Logger(label: "xds-bench")
+    var logger = Logger(label: "xds-bench")
+    // Clients that end their connections are no news.
+    logger.logLevel = .warning
     let server = GRPCServer(services: XDSServer(cache, logger: logger).services + [fleet.service], logger: logger)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let listener = try await Listener.bind(to: listen.resolve(), group: group, tls: nil) { channel in
       try server.serve(channel)
     }
-    print("listening on \(listener.address.map { "\($0)" } ?? "\(listen)"), \(clusters) clusters")
-    for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+    try await body(listener.address?.port.flatMap { .ip(listen.host ?? "127.0.0.1", UInt16($0)) } ?? listen)
     try await listener.close()
     server.closeConnections()
     await server.drain()

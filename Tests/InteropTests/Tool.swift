@@ -14,8 +14,13 @@ enum Tool {
   static let h2loadHint = "needs h2load, of Debian's nghttp2-client"
 
   /// The script that makes Python a client or a server.
-  static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("interop.py")
-    .path
+  static let script = script("interop.py")
+  /// The script that makes it a client of a control plane.
+  static let xdsScript = script("xds_client.py")
+
+  private static func script(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(name).path
+  }
 
   private static func find(_ name: String) -> String? {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
