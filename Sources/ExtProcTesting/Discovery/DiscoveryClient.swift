@@ -114,6 +114,7 @@ public final class DiscoveryClient: Sendable {
 
   private func send(_ request: EnvoyDiscoveryState.Request, _ shared: inout Shared) {
     let key = configuration.streams == .separate ? request.type : nil
+    if request.isFirst { shared.streams.removeValue(forKey: key)?.task?.cancel() }
     let stream = shared.streams[key] ?? open(key, &shared)
     stream.requests.yield(request)
   }
@@ -172,6 +173,14 @@ extension EnvoyDiscoveryState.Request {
     switch self {
     case .stateOfTheWorld(let request): ResourceType(typeURL: request.typeURL)
     case .incremental(let request): ResourceType(typeURL: request.typeURL)
+    }
+  }
+
+  /// A stream begins with it.
+  fileprivate var isFirst: Bool {
+    switch self {
+    case .stateOfTheWorld(let request): request.hasNode
+    case .incremental(let request): request.hasNode
     }
   }
 

@@ -9,7 +9,7 @@ public struct DiscoveryConfiguration: Sendable {
   public enum Streams: Sendable {
     /// One for all types, the Aggregated Discovery Service.
     case aggregated
-    /// One for each type, of the type's own service.
+    /// One for each type, of the type's own service; Envoy has one for each name of some types, which tells the same.
     case separate
   }
 

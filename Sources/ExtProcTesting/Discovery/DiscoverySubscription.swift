@@ -11,6 +11,8 @@ struct DiscoverySubscription: Sendable {
 
   // Of the present stream.
   var wasRequested = false
+  /// The stream began as if nothing were held.
+  var isFresh = false
   /// The names that the server was told of.
   var told: Set<String> = []
   /// The response that was received last, State of the World.
@@ -24,7 +26,10 @@ struct DiscoverySubscription: Sendable {
   /// Responses to acknowledge or to refuse, incremental.
   var answers: [(nonce: String, refusal: String?)] = []
 
-  mutating func streamOpened() {
+  /// - Parameter isFresh: what is held is not told to the server, as if there were nothing.
+  mutating func streamOpened(isFresh: Bool = false) {
+    self.isFresh = isFresh
+    if isFresh { version = "" }
     wasRequested = false
     told = []
     nonce = ""

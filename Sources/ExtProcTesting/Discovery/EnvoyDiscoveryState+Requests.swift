@@ -64,7 +64,7 @@ extension EnvoyDiscoveryState {
     } else {
       if isFirst(subscription) { request.node = configuration.node }
       request.resourceNamesSubscribe = names(subscription)
-      request.initialResourceVersions = subscription.held.mapValues(\.version)
+      if !subscription.isFresh { request.initialResourceVersions = subscription.held.mapValues(\.version) }
     }
     subscription.told = subscription.interest
     subscription.wasRequested = true

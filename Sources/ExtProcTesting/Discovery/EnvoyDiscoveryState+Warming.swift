@@ -16,8 +16,11 @@ extension EnvoyDiscoveryState {
     waits[reference] =
       missing.isEmpty
       ? nil : DiscoveryWait(missing: missing, inUse: inUse, deadline: now + configuration.initialFetchTimeout)
-    if missing.contains(where: { $0.type == .clusterLoadAssignment }) {
-      change(.clusterLoadAssignment) { $0.isDue = true }
+    guard missing.contains(where: { $0.type == .clusterLoadAssignment }) else { return }
+    switch configuration.streams {
+    case .aggregated: change(.clusterLoadAssignment) { $0.isDue = true }
+    // Envoy gives each cluster a stream of its own for its endpoints, and one that changes a new stream.
+    case .separate: change(.clusterLoadAssignment) { $0.streamOpened(isFresh: true) }
     }
   }
 
