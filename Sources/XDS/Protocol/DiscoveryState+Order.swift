@@ -93,13 +93,17 @@ extension DiscoveryState {
 
   /// A cluster that changes is warmed anew, for which Envoy waits for its endpoints, unchanged ones too.
   private mutating func warm(_ clusters: [Resource]) {
-    guard let endpoints = types[.clusterLoadAssignment] else { return }
-    for cluster in clusters {
-      for reference in cluster.references
-      where reference.type == .clusterLoadAssignment && endpoints.sent[reference.name] != nil {
-        types[.clusterLoadAssignment]?.forced.insert(reference.name)
-      }
-    }
+    let names = clusters.flatMap { $0.references.filter { $0.type == .clusterLoadAssignment }.map(\.name) }
+    guard let endpoints = types[.clusterLoadAssignment] else { return warmedEarly.formUnion(names) }
+    types[.clusterLoadAssignment]?.forced.formUnion(names.filter { endpoints.sent[$0] != nil })
+  }
+
+  /// A client that comes back says what endpoints it holds after its clusters were sent, for which it warms them.
+  mutating func forceWarmed(_ endpoints: inout TypeState) {
+    guard endpoints.type == .clusterLoadAssignment else { return }
+    endpoints.forced.formUnion(
+      warmedEarly.filter { endpoints.sent[$0] != nil && endpoints.subscription.contains(name: $0) })
+    warmedEarly = []
   }
 
   // MARK: Removals

@@ -12,6 +12,8 @@ package struct DiscoveryState: Sendable {
   var order: [ResourceType] = []
   /// Parts of a response that was too long for one.
   var parts: [DiscoveryResponse] = []
+  /// Names of the endpoints of clusters that were sent before any endpoints were asked for.
+  var warmedEarly: Set<String> = []
 
   /// State of the World: the client takes resources with their TTL.
   package var wrapsResources = false
@@ -65,6 +67,7 @@ package struct DiscoveryState: Sendable {
       let event = state.answer(request.nonce, request.error)
       let isStale = event == nil && !isFirst && !request.nonce.isEmpty && request.nonce != state.lastNonce
       state.subscribe(names, unsubscribe: unsubscribe, held: held, published(type), isFirst: isFirst)
+      if isFirst { forceWarmed(&state) }
       return isStale ? .stale(type, nonce: request.nonce) : event
     }
   }
