@@ -3,6 +3,9 @@ public import EnvoyAPI
 public import XDS
 
 /// How an Envoy asks for its configuration, as its bootstrap would say it.
+///
+/// A resource's body may be anything, but that in the State of the World variant its first field is its name, as in all
+/// of Envoy's messages.
 public struct DiscoveryConfiguration: Sendable {
   public enum Variant: Sendable, CaseIterable { case stateOfTheWorld, incremental }
 
