@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import CalloutGRPC
 import CalloutTransport
-import EnvoyAPI
 import NIOCore
 import NIOPosix
-import SwiftProtobuf
-import XDS
 
 /// A client that keeps nothing of what it is sent, so that it is no measure of itself. Confined to its event loop.
 final class LoadClient: HTTP2ConnectionObserver, HTTP2StreamHandler {
@@ -54,23 +51,20 @@ final class LoadClient: HTTP2ConnectionObserver, HTTP2StreamHandler {
 
   func connectionOpened(_ connection: HTTP2ConnectionHandler) {
     do throws(HTTP2Error) {
-      let stream = try connection.session.openStream(variant == .delta ? Self.deltaFields : Self.sotwFields)
+      let stream = try connection.session.openStream(variant.fields)
       stream.handler = self
       self.stream = stream
-      sendRequest()
+      send("", version: "")
     } catch {
-      laps.failed(GRPCStatus(.unavailable, "\(error)"))
+      failed(GRPCStatus(.unavailable, "\(error)"))
     }
   }
 
   func streamOpened(_ stream: HTTP2Stream, on connection: HTTP2ConnectionHandler) -> (any HTTP2StreamHandler)? { nil }
-  func eventsDispatched() {
-    // The request is out: nothing is taken from the connection any more.
-    if isStuck { channel?.setOption(.autoRead, value: false).whenFailure { _ in } }
-  }
+  func eventsDispatched() {}
   func connectionGoingAway(_ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32) {}
   func connectionTerminated(_ code: HTTP2ErrorCode) {}
-  func connectionFailed(_ error: any Error) { laps.failed(GRPCStatus(.unavailable, "\(error)")) }
+  func connectionFailed(_ error: any Error) { failed(GRPCStatus(.unavailable, "\(error)")) }
   func connectionClosed(_ connection: HTTP2ConnectionHandler) { stream = nil }
 
   // MARK: HTTP2StreamHandler
@@ -79,27 +73,34 @@ final class LoadClient: HTTP2ConnectionObserver, HTTP2StreamHandler {
 
   func receiveHeaders(_ fields: HeaderFields) {
     guard let code = fields["grpc-status"].flatMap({ Int($0) }) else { return }
-    laps.failed(GRPCStatus(.init(rawValue: code), fields["grpc-message"] ?? ""))
+    failed(GRPCStatus(.init(rawValue: code), fields["grpc-message"] ?? ""))
   }
 
   func receiveData(_ data: consuming ByteBuffer) {
+    // The first response shows that the stream is there; nothing more is taken from the connection.
+    guard !isStuck else { return stopReading() }
     let count = data.readableBytes
     bytes += count
     deframer.append(data)
     do throws(GRPCStatus) {
       while let message = try deframer.next() { receive(message.payload) }
     } catch {
-      laps.failed(error)
+      failed(error)
     }
     stream?.consumed(count)
   }
+
+  private func stopReading() { channel?.setOption(.autoRead, value: false).whenFailure { _ in } }
 
   func receiveEnd() {}
   func outboundDrained() {}
 
   func streamClosed(_ code: HTTP2ErrorCode) {
-    if !isClosing { laps.failed(GRPCStatus(.unavailable, "\(name) lost its stream: \(code)")) }
+    failed(GRPCStatus(.unavailable, "\(name) lost its stream: \(code)"))
   }
+
+  /// A server may do what it likes with a client that does not read.
+  private func failed(_ status: GRPCStatus) { if !isClosing, !isStuck { laps.failed(status) } }
 
   // MARK: Discovery
 
@@ -114,43 +115,10 @@ final class LoadClient: HTTP2ConnectionObserver, HTTP2StreamHandler {
     awaited = changed
   }
 
-  private func sendRequest() { send("", version: "") }
-
   /// The first request where there is no nonce, or an acknowledgement.
   private func send(_ nonce: String, version: String) {
-    switch variant {
-    case .delta:
-      write(
-        Envoy_Service_Discovery_V3_DeltaDiscoveryRequest.with {
-          $0.typeURL = ResourceType.cluster.typeURL
-          $0.responseNonce = nonce
-          if nonce.isEmpty { $0.node.id = name }
-        })
-    case .sotw:
-      write(
-        Envoy_Service_Discovery_V3_DiscoveryRequest.with {
-          $0.typeURL = ResourceType.cluster.typeURL
-          $0.responseNonce = nonce
-          $0.versionInfo = version
-          if nonce.isEmpty { $0.node.id = name }
-        })
-    }
-  }
-
-  private func write(_ request: some Message) {
-    guard let bytes: [UInt8] = try? request.serializedBytes() else { return }
-    stream?.write { buffer in buffer.writeGRPCMessage { $0.writeBytes(bytes) } }
-  }
-
-  private static let deltaFields = fields("DeltaAggregatedResources")
-  private static let sotwFields = fields("StreamAggregatedResources")
-
-  private static func fields(_ method: String) -> HeaderFields {
-    [
-      ":method": "POST", ":scheme": "http",
-      ":path": "/envoy.service.discovery.v3.AggregatedDiscoveryService/\(method)", ":authority": "xds-bench",
-      "te": "trailers", "content-type": "application/grpc", "user-agent": "xds-bench",
-    ]
+    guard let request = try? variant.request(nonce: nonce, version: version, node: name) else { return }
+    stream?.write { buffer in buffer.writeGRPCMessage { $0.writeBytes(request) } }
   }
 
   /// Envoy's own default.

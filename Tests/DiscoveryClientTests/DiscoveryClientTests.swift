@@ -59,11 +59,9 @@ struct DiscoveryClientTests {
   @Test("it is told how a stream ended, and connects again with the versions that it holds")
   func reconnect() async throws {
     let services = ScriptedServer.aggregated { request, responses in
-      if request.responseNonce.isEmpty {
-        try await responses.send(Response.of(.cluster, "\(request.versionInfo)1", [Body.staticCluster("a")]))
-      } else if request.typeURL == ResourceType.cluster.typeURL {
-        throw GRPCStatus(.unavailable, "restarting")
-      }
+      guard request.typeURL == ResourceType.cluster.typeURL else { return }
+      guard request.responseNonce.isEmpty else { throw GRPCStatus(.unavailable, "restarting") }
+      try await responses.send(Response.of(.cluster, "\(request.versionInfo)1", [Body.staticCluster("a")]))
     }
     try await ScriptedServer.run(services) { channel in
       let envoy = DiscoveryClient(DiscoveryConfiguration(.stateOfTheWorld))
