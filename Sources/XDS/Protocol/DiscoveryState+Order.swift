@@ -98,11 +98,13 @@ extension DiscoveryState {
     types[.clusterLoadAssignment]?.forced.formUnion(names.filter { endpoints.sent[$0] != nil })
   }
 
-  /// A client that comes back says what endpoints it holds after its clusters were sent, for which it warms them.
-  mutating func forceWarmed(_ endpoints: inout TypeState) {
-    guard endpoints.type == .clusterLoadAssignment else { return }
-    endpoints.forced.formUnion(
-      warmedEarly.filter { endpoints.sent[$0] != nil && endpoints.subscription.contains(name: $0) })
+  /// A client that comes back may be warming clusters with endpoints that it holds: clusters that it was sent before it
+  /// said what it holds, or on its last stream. In the latter case Envoy asks about no clusters before endpoints came.
+  mutating func forceWarmed(_ endpoints: inout TypeState, _ published: Published) {
+    guard endpoints.type == .clusterLoadAssignment, onlyType == nil else { return }
+    let held = endpoints.sent.keys.filter { endpoints.subscription.contains(name: $0) }
+    let saysNothing = types[.cluster] == nil && published(.cluster)?.resources.isEmpty == false
+    endpoints.forced.formUnion(saysNothing ? held : held.filter(warmedEarly.contains))
     warmedEarly = []
   }
 

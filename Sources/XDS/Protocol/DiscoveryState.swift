@@ -18,7 +18,7 @@ package struct DiscoveryState: Sendable {
   /// State of the World: the client takes resources with their TTL.
   package var wrapsResources = false
 
-  private let onlyType: ResourceType?
+  let onlyType: ResourceType?
   private let limits: Limits
   private var nonces = 0
 
@@ -67,7 +67,7 @@ package struct DiscoveryState: Sendable {
       let event = state.answer(request.nonce, request.error)
       let isStale = event == nil && !isFirst && !request.nonce.isEmpty && request.nonce != state.lastNonce
       state.subscribe(names, unsubscribe: unsubscribe, held: held, published(type), isFirst: isFirst)
-      if isFirst { forceWarmed(&state) }
+      if isFirst { forceWarmed(&state, published) }
       return isStale ? .stale(type, nonce: request.nonce) : event
     }
   }
