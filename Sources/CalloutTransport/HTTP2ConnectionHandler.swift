@@ -16,7 +16,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   @exclusivity(unchecked) private var context: ChannelHandlerContext?
   // Exclusive access is not checked at run time for what every frame touches, as in HTTP2Session.
-  @exclusivity(unchecked) private var output = ByteBuffer()
+  @exclusivity(unchecked) private var sharedOutput: SharedOutput?
   /// The channel can carry HTTP/2: connected, and past the TLS handshake if there is one.
   private var isStarted = false
   @exclusivity(unchecked) private var isReading = false
@@ -145,6 +145,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   private func start(_ context: ChannelHandlerContext) {
     isStarted = true
+    sharedOutput = SharedOutput.current
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     prefaceTimeout = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { bound.value.prefaceTimedOut() }
     observer.connectionOpened(self)
@@ -174,6 +175,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
       case .data(let stream, let data):
         stream._withUnsafeGuaranteedRef { stream in
           guard !isAbandoned(stream) else { return stream.consumed(data.readableBytes) }
+          hasWorked = true
           stream.handler?.receiveData(data)
         }
       case .end(let stream): stream._withUnsafeGuaranteedRef { $0.handler?.receiveEnd() }
@@ -200,8 +202,13 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   private func flush() {
     // A write can make the channel writable again before it returns, which asks for a flush: this one goes on anyway.
     guard isStarted, !isFlushing, let context, context.channel.isActive else { return }
+    guard let sharedOutput else { return }
     isFlushing = true
-    defer { isFlushing = false }
+    var output = sharedOutput.take()
+    defer {
+      isFlushing = false
+      sharedOutput.giveBack(output)
+    }
     do {
       while context.channel.isWritable {
         try session.writeOutput(to: &output, limit: Self.writeSize)
@@ -210,7 +217,6 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(output), promise: nil)
         output.clear()
       }
-      if output.storageCapacity > Self.outputKept { output = ByteBuffer() }
     } catch {
       observer.connectionFailed(error)
       return context.close(promise: nil)
@@ -220,9 +226,9 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     trimWhenIdle(context)
   }
 
-  /// Gives memory back when there have been no streams for a while: idle connections can be many.
+  /// Gives memory back when nothing has happened for a while: idle connections can be many, and their streams idle too.
   private func trimWhenIdle(_ context: ChannelHandlerContext) {
-    guard session.streams.isEmpty, !isTrimScheduled, hasWorked else { return }
+    guard !isTrimScheduled, hasWorked else { return }
     isTrimScheduled = true
     hasWorked = false
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -231,10 +237,9 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   private func trim() {
     isTrimScheduled = false
-    guard session.streams.isEmpty, let context else { return }
+    guard let context else { return }
     guard !hasWorked else { return trimWhenIdle(context) }
     session.trimMemory()
-    if output.storageCapacity > Self.outputKeptIdle { output = ByteBuffer() }
   }
 
   /// Closes the channel when all that was written has left it, or when the peer takes too long over that.
@@ -264,10 +269,6 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   /// Bytes of one write: large enough for full frames, small enough that many connections share a loop fairly.
   private static let writeSize = 256 * 1_024
-  /// Output buffer that a connection keeps from one turn to the next: what many small answers take together.
-  private static let outputKept = 16_384
-  /// The same when it is idle.
-  private static let outputKeptIdle = 4_096
   /// Time without streams after which a connection is idle.
   private static let timeToTrim = TimeAmount.seconds(1)
 }

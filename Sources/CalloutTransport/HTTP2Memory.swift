@@ -60,6 +60,10 @@ private struct FreeBlocks {
   static let sizes = 4
   private static let step = 64
   private static let largeBlock = Int.max
+  private static let mappedBlock = Int.max - 1
+  /// From this size on a block has pages of its own. The only such one is nghttp2's buffer for a frame, of which a
+  /// connection without large header sections uses the beginning: memory that was used before would all be resident.
+  private static let mappedSize = 16_384
   /// Keeps what follows aligned as malloc does.
   private static let headerLength = 16
   /// Blocks of one size that are kept while streams are open.
@@ -67,13 +71,17 @@ private struct FreeBlocks {
 
   static func allocate(_ size: Int, _ free: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let number = (max(size, 1) - 1) / step
-    guard number < sizes else { return makeBlock(largeBlock, size) }
+    guard number < sizes else { return size < mappedSize ? makeBlock(largeBlock, size) : map(size) }
     return blocks(number, free).pointee.take() ?? makeBlock(number, (number + 1) * step)
   }
 
   static func giveBack(_ block: UnsafeMutableRawPointer, _ free: UnsafeMutableRawPointer) {
     let number = number(of: block)
-    guard number != largeBlock, blocks(number, free).pointee.keep(block) else { return release(block) }
+    switch number {
+    case largeBlock: release(block)
+    case mappedBlock: munmap(block - headerLength, headerLength + mappedLength(of: block))
+    default: if !blocks(number, free).pointee.keep(block) { release(block) }
+    }
   }
 
   static func reallocate(
@@ -83,7 +91,7 @@ private struct FreeBlocks {
     guard number != largeBlock else {
       return realloc(block - headerLength, headerLength + size).map { $0 + headerLength }
     }
-    let capacity = (number + 1) * step
+    let capacity = number == mappedBlock ? mappedLength(of: block) : (number + 1) * step
     guard size > capacity else { return block }
     guard let larger = allocate(size, free) else { return nil }
     larger.copyMemory(from: block, byteCount: capacity)
@@ -118,6 +126,19 @@ private struct FreeBlocks {
     guard let memory = malloc(headerLength + size) else { return nil }
     memory.storeBytes(of: number, as: Int.self)
     return memory + headerLength
+  }
+
+  /// A block with pages of its own, which knows its length too.
+  private static func map(_ size: Int) -> UnsafeMutableRawPointer? {
+    let memory = mmap(nil, headerLength + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else { return nil }
+    memory.storeBytes(of: mappedBlock, as: Int.self)
+    memory.storeBytes(of: size, toByteOffset: MemoryLayout<Int>.size, as: Int.self)
+    return memory + headerLength
+  }
+
+  private static func mappedLength(of block: UnsafeMutableRawPointer) -> Int {
+    (block - headerLength).load(fromByteOffset: MemoryLayout<Int>.size, as: Int.self)
   }
 
   private static func number(of block: UnsafeMutableRawPointer) -> Int { (block - headerLength).load(as: Int.self) }

@@ -33,6 +33,9 @@ struct Load: AsyncParsableCommand {
   @Option(help: "Seconds after which an update that not everybody has acknowledged is given up.")
   var timeout = 60
 
+  @Option(help: "Seconds to wait before the server's idle memory is looked at: it gives back what a burst took.")
+  var rest = 3
+
   enum Variant: String, CaseIterable, ExpressibleByArgument { case delta, sotw }
 
   func validate() throws {
@@ -42,6 +45,7 @@ struct Load: AsyncParsableCommand {
     ] {
       guard value >= 1 else { throw ValidationError("\(flag) \(value): give at least 1") }
     }
+    guard rest >= 0 else { throw ValidationError("--rest \(rest): give seconds, or 0") }
     guard (0..<100).contains(stuck) else { throw ValidationError("--stuck \(stuck): give percent under 100") }
   }
 
@@ -73,6 +77,7 @@ struct Load: AsyncParsableCommand {
     let clients = try await connect(laps, clusters: report.before.clusters, on: group)
     _ = try await laps.wait(for: 0, timeout: .seconds(timeout))
     report.synchronized = ContinuousClock.now - start
+    try await Task.sleep(for: .seconds(rest))
     report.idle = try await server.usage
     report.bytesBefore = try await bytes(of: clients)
     for number in 1...updates {

@@ -55,7 +55,7 @@ struct LoadTests {
     var result: Result<Report, any Error>?
     try await server.serve { address in
       do {
-        result = .success(try await Load.parse(["\(address)"] + arguments).report())
+        result = .success(try await Load.parse(["\(address)", "--rest", "0"] + arguments).report())
       } catch {
         result = .failure(error)
       }

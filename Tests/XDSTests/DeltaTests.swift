@@ -170,7 +170,7 @@ import Testing
     _ = try harness.accept(first[0])
     let gone = try harness.publish(make(type, ["b"]))
     #expect(gone.map(\.removed) == [["a"]] && gone[0].names.isEmpty)
-    #expect(harness.state.types[type]?.sent.keys.sorted() == ["b"])
+    #expect(harness.state[type]?.sent.keys.sorted() == ["b"])
   }
 
   @Test("AC-85: a prefix is a subscription to all there is and will be under it")

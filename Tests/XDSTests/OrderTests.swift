@@ -47,7 +47,7 @@ import Testing
       case .stateOfTheWorld:
         endpoints = try harness.request(
           .clusterLoadAssignment, ["e-old", "e-new"],
-          nonce: harness.state.types[.clusterLoadAssignment]?.lastNonce ?? "")
+          nonce: harness.state[.clusterLoadAssignment]?.lastNonce ?? "")
       }
       #expect(endpoints.map(\.type) == [.clusterLoadAssignment] && endpoints[0].names == ["e-new"])
       let routes = try harness.accept(endpoints[0], ["e-old", "e-new"])
@@ -81,7 +81,7 @@ import Testing
     sent = try harness.accept(sent[0], ["e-old", "e-new"])
     #expect(sent.map(\.type) == [.routeConfiguration])
     #expect(try harness.refuse(sent[0], ["r"]).isEmpty)
-    #expect(harness.state.types[.cluster]?.sent["old"] != nil)
+    #expect(harness.state[.cluster]?.sent["old"] != nil)
     harness.state.stopWaiting()
     #expect(harness.afterRemovalDelay().isEmpty)
     // A route that is accepted ends its use.
@@ -191,7 +191,7 @@ extension DiscoveryHarness {
   func subscribe(_ type: ResourceType, nonce: Bool, _ names: [String]) throws -> [Sent] {
     switch state.speaks {
     case .delta: try delta(type, subscribe: names.suffix(1))
-    case .stateOfTheWorld: try request(type, names, nonce: state.types[type]?.lastNonce ?? "")
+    case .stateOfTheWorld: try request(type, names, nonce: state[type]?.lastNonce ?? "")
     }
   }
 }

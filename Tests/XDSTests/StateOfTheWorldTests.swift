@@ -43,7 +43,7 @@ import Testing
     for type in all {
       let sent = try harness.request(type, type.isFullState ? [] : ["r"])
       #expect(sent.map(\.type) == [type] && sent.map(\.names) == [["r"]])
-      #expect(harness.state.types[type]?.outstanding.count == 1)
+      #expect(harness.state[type]?.outstanding.count == 1)
     }
   }
 

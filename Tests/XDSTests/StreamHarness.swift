@@ -23,7 +23,7 @@ final class DiscoveryHarness {
   }
 
   private func published() -> DiscoveryState.Published {
-    for type in state.types.keys where empties[type] == nil { empties[type] = .empty(type) }
+    for type in state.types.map(\.type) where empties[type] == nil { empties[type] = .empty(type) }
     let (snapshot, empties) = (snapshot, empties)
     return { type in snapshot.flatMap { $0[type] ?? empties[type] } }
   }

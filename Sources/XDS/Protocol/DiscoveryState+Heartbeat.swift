@@ -7,28 +7,25 @@ extension DiscoveryState {
   /// There is something that the client would drop without a heartbeat.
   package func needsHeartbeat(_ published: Published) -> Bool {
     (speaks == .delta || wrapsResources)
-      && types.values.contains { published($0.type)?.hasTTL == true && !$0.subscription.isEmpty }
+      && types.contains { published($0.type)?.hasTTL == true && !$0.subscription.isEmpty }
   }
 
   /// Tells the client that what it has is still there: for each type a response, which it acknowledges, without
   /// contents. Nothing that it was not sent is in it, and nothing in an older version.
-  package mutating func heartbeat(_ published: Published) -> [DiscoveryResponse] {
+  package func heartbeat(_ published: Published) -> [DiscoveryResponse] {
     guard needsHeartbeat(published) else { return [] }
-    return order.compactMap { type in
-      guard let set = published(type), set.hasTTL, var state = types[type], state.outstanding.isEmpty else {
-        return nil
-      }
+    return types.compactMap { state in
+      guard let set = published(state.type), set.hasTTL, state.outstanding.isEmpty else { return nil }
       let resources = set.resources.values
         .filter { $0.ttl != nil && state.sent[$0.name] == $0.version && state.refused[$0.name] == nil }
         .sorted { $0.name < $1.name }
       guard !resources.isEmpty else { return nil }
       let response = DiscoveryResponse(
-        type: type, nonce: makeNonce(), version: set.version, names: resources.map(\.name), removed: [],
+        type: state.type, nonce: makeNonce(), version: set.version, names: resources.map(\.name), removed: [],
         body: ByteBuffer(concatenating: resources.map { $0.heartbeatField(speaks) }))
       state.outstanding.append(
         TypeState.Outstanding(nonce: response.nonce, before: state.sent, updated: [], removed: []))
       state.lastNonce = response.nonce
-      types[type] = state
       return response
     }
   }

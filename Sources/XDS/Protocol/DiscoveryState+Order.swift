@@ -5,33 +5,33 @@
 
 extension DiscoveryState {
   /// The next response, or nil while there is nothing to send. It is taken for sent.
-  package mutating func next(_ published: Published) -> DiscoveryResponse? {
+  package func next(_ published: Published) -> DiscoveryResponse? {
     if !parts.isEmpty { return parts.removeFirst() }
-    for type in order {
-      if let set = published(type), let response = nextAddition(type, set, published) { return response }
+    for state in types {
+      if let set = published(state.type), let response = nextAddition(state, set, published) { return response }
     }
     guard isQuiet else { return nil }
-    for type in Self.removalOrder where types[type]?.lingering.isEmpty == false {
-      guard let set = published(type), !isUserRefused(of: type) else { continue }
-      if let response = compose(type, set, removing: .due, published) { return response }
+    for state in inRemovalOrder where !state.lingering.isEmpty {
+      guard let set = published(state.type), !isUserRefused(of: state.type) else { continue }
+      if let response = compose(state, set, removing: .due, published) { return response }
     }
     return nil
   }
 
   /// A client that does not answer is no longer waited for: what it is sent still arrives in order.
-  package mutating func stopWaiting() {
-    for type in order { types[type]?.isImpatient = true }
+  package func stopWaiting() {
+    for state in types { state.isImpatient = true }
   }
 
   /// Something waits for the client to answer.
   package var isWaiting: Bool {
-    types.values.contains { !$0.isImpatient && (!$0.outstanding.isEmpty || $0.isDeferred) }
+    types.contains { !$0.isImpatient && (!$0.outstanding.isEmpty || $0.isDeferred) }
   }
 
   /// The client has answered everything, and there is nothing to send it but removals, which may take their time.
   package func isSettled(_ published: Published) -> Bool {
     parts.isEmpty
-      && types.values.allSatisfy { state in
+      && types.allSatisfy { state in
         state.outstanding.isEmpty && !state.isDeferred && state.forced.isEmpty
           && (state.subscription.isEmpty || published(state.type).map { $0 === state.syncedSet } ?? true)
       }
@@ -39,31 +39,30 @@ extension DiscoveryState {
 
   /// What the client stays with an older version of.
   package var refusals: [RefusedResource] {
-    order.flatMap { type in
-      (types[type]?.refused ?? [:]).sorted { $0.key < $1.key }.map { name, refusal in
+    types.flatMap { state in
+      state.refused.sorted { $0.key < $1.key }.map { name, refusal in
         RefusedResource(
-          reference: ResourceReference(type, name), version: refusal.version, detail: refusal.detail)
+          reference: ResourceReference(state.type, name), version: refusal.version, detail: refusal.detail)
       }
     }
   }
 
-  private mutating func nextAddition(
-    _ type: ResourceType, _ set: ResourceSet, _ published: Published
+  private func nextAddition(
+    _ state: TypeState, _ set: ResourceSet, _ published: Published
   ) -> DiscoveryResponse? {
-    guard let state = types[type] else { return nil }
     guard state.outstanding.isEmpty || state.isImpatient || state.hasDemand || !state.forced.isEmpty else { return nil }
-    return compose(type, set, removing: removalsWait(type) ? .none : .atOnce, published)
+    return compose(state, set, removing: removalsWait(state.type) ? .none : .atOnce, published)
   }
 
-  private mutating func compose(
-    _ type: ResourceType, _ set: ResourceSet, removing removal: TypeState.Removal, _ published: Published
+  private func compose(
+    _ state: TypeState, _ set: ResourceSet, removing removal: TypeState.Removal, _ published: Published
   ) -> DiscoveryResponse? {
-    guard var state = types.removeValue(forKey: type) else { return nil }
-    let composition = state.compose(set, speaks, removing: removal) { isReady($0, published) }
-    types[type] = state
-    guard let composition else { return nil }
-    if type == .cluster { warm(composition.updated) }
-    return respond(type, composition, set)
+    guard
+      let composition = state.compose(
+        set, speaks, removing: removal, isReady: { resource in isReady(resource, published) })
+    else { return nil }
+    if state.type == .cluster { warm(composition.updated) }
+    return respond(state, composition, set)
   }
 
   // MARK: Additions
@@ -72,7 +71,7 @@ extension DiscoveryState {
   ///
   /// Only where it gets all clusters unasked, as Envoy does: gRPC asks for those that its routes name.
   private func isReady(_ resource: Resource, _ published: Published) -> Bool {
-    guard resource.type != .cluster, let clusters = types[.cluster], clusters.subscription.isWildcard else {
+    guard resource.type != .cluster, let clusters = self[.cluster], clusters.subscription.isWildcard else {
       return true
     }
     guard let set = published(.cluster) else { return true }
@@ -85,25 +84,25 @@ extension DiscoveryState {
   /// The client has what a cluster needs before it can be used: its endpoints and its secrets, as far as they exist.
   private func isWarm(_ cluster: Resource, _ published: Published) -> Bool {
     cluster.references.allSatisfy { reference in
-      guard reference.type != .cluster, let state = types[reference.type] else { return true }
+      guard reference.type != .cluster, let state = self[reference.type] else { return true }
       guard published(reference.type)?[reference.name] != nil, !state.isImpatient else { return true }
       return state.isAccepted(reference.name)
     }
   }
 
   /// A cluster that changes is warmed anew, for which Envoy waits for its endpoints, unchanged ones too.
-  private mutating func warm(_ clusters: [Resource]) {
+  private func warm(_ clusters: [Resource]) {
     let names = clusters.flatMap { $0.references.filter { $0.type == .clusterLoadAssignment }.map(\.name) }
-    guard let endpoints = types[.clusterLoadAssignment] else { return warmedEarly.formUnion(names) }
-    types[.clusterLoadAssignment]?.forced.formUnion(names.filter { endpoints.sent[$0] != nil })
+    guard let endpoints = self[.clusterLoadAssignment] else { return warmedEarly.formUnion(names) }
+    endpoints.forced.formUnion(names.filter { endpoints.sent[$0] != nil })
   }
 
   /// A client that comes back may be warming clusters with endpoints that it holds: clusters that it was sent before it
   /// said what it holds, or on its last stream. In the latter case Envoy asks about no clusters before endpoints came.
-  mutating func forceWarmed(_ endpoints: inout TypeState, _ published: Published) {
+  func forceWarmed(_ endpoints: TypeState, _ published: Published) {
     guard endpoints.type == .clusterLoadAssignment, onlyType == nil else { return }
     let held = endpoints.sent.keys.filter { endpoints.subscription.contains(name: $0) }
-    let saysNothing = types[.cluster] == nil && published(.cluster)?.resources.isEmpty == false
+    let saysNothing = self[.cluster] == nil && published(.cluster)?.resources.isEmpty == false
     endpoints.forced.formUnion(saysNothing ? held : held.filter(warmedEarly.contains))
     warmedEarly = []
   }
@@ -111,19 +110,19 @@ extension DiscoveryState {
   // MARK: Removals
 
   /// Nothing is on its way to the client that may end the use of something, or begin one.
-  private var isQuiet: Bool { types.values.allSatisfy { !$0.isBusy && !$0.isDeferred } }
+  private var isQuiet: Bool { types.allSatisfy { !$0.isBusy && !$0.isDeferred } }
 
   /// Says whether there is something whose use has ended and that is to be removed after a while, of which
   /// `removalWaitOver` then tells.
   ///
   /// A proxy uses a cluster after it has acknowledged the routes that do not: for requests that chose their route
   /// before, and that a callout or a body holds up. So Envoy was seen to answer 503.
-  package mutating func beginRemovalWait() -> Bool {
+  package func beginRemovalWait() -> Bool {
     guard isQuiet else { return false }
     var begins = false
-    for type in Self.removalOrder where !isUserRefused(of: type) {
-      for name in types[type]?.lingering.filter({ $0.value.phase == .inUse }).keys ?? [:].keys {
-        types[type]?.lingering[name]?.phase = .waiting
+    for state in types where !state.lingering.isEmpty && !isUserRefused(of: state.type) {
+      for name in state.lingering.filter({ $0.value.phase == .inUse }).keys {
+        state.lingering[name]?.phase = .waiting
         begins = true
       }
     }
@@ -131,11 +130,9 @@ extension DiscoveryState {
   }
 
   /// What was waiting since `beginRemovalWait` can be removed.
-  package mutating func removalWaitOver() {
-    for type in Self.removalOrder {
-      for name in types[type]?.lingering.filter({ $0.value.phase == .waiting }).keys ?? [:].keys {
-        types[type]?.lingering[name]?.phase = .due
-      }
+  package func removalWaitOver() {
+    for state in types {
+      for name in state.lingering.filter({ $0.value.phase == .waiting }).keys { state.lingering[name]?.phase = .due }
     }
   }
 
@@ -145,13 +142,15 @@ extension DiscoveryState {
     .clusterLoadAssignment, .lbEndpoint,
   ]
 
+  private var inRemovalOrder: [TypeState] { Self.removalOrder.compactMap { self[$0] } }
+
   /// Listeners, which nothing uses, are removed at once: another may be to listen where one did. So is everything
   /// where the stream has but one type.
-  private func removalsWait(_ type: ResourceType) -> Bool { order.count > 1 && Self.removalOrder.contains(type) }
+  private func removalsWait(_ type: ResourceType) -> Bool { types.count > 1 && Self.removalOrder.contains(type) }
 
   /// The client stays with an older version of something that may use resources of the type.
   private func isUserRefused(of type: ResourceType) -> Bool {
-    types.values.contains { state in
+    types.contains { state in
       state.type != type && Self.users.contains(state.type) && !state.refused.isEmpty
     }
   }

@@ -5,11 +5,10 @@ internal import NIOCore
 ///
 /// What is to be sent is found out when it can be sent, from what is published by then: what was published in between
 /// is never sent. A client has at most one unanswered response of a type, but for what it asked for itself.
-package struct DiscoveryState: Sendable {
+package final class DiscoveryState {
   package let speaks: DiscoveryProtocol
-  package internal(set) var types: [ResourceType: TypeState] = [:]
-  /// The types of `types`, in the order in which additions are sent.
-  var order: [ResourceType] = []
+  /// The types that the client has asked for, in the order in which additions are sent.
+  package private(set) var types: [TypeState] = []
   /// Parts of a response that was too long for one.
   var parts: [DiscoveryResponse] = []
   /// Names of the endpoints of clusters that were sent before any endpoints were asked for.
@@ -47,16 +46,12 @@ package struct DiscoveryState: Sendable {
   /// Takes note of a request.
   ///
   /// Throws what the client did wrong; the stream is to end with it.
-  package mutating func receive(
+  package func receive(
     _ request: DiscoveryRequest, _ published: Published
   ) throws(DiscoveryViolation) -> DiscoveryEvent? {
     let type = try checked(request.type)
-    let isFirst = types[type] == nil
-    if isFirst { insert(type) }
-    // Taken out while it is changed, for otherwise what it holds would be copied.
-    var state =
-      types.removeValue(forKey: type) ?? TypeState(type, allowsLegacyWildcard: limits.legacyWildcard.allows(type))
-    defer { types[type] = state }
+    let isFirst = self[type] == nil
+    let state = self[type] ?? insert(type)
     switch request.wants {
     case .all(let names, let version):
       if let lastNonce = state.lastNonce, lastNonce != request.nonce { return .stale(type, nonce: request.nonce) }
@@ -67,7 +62,7 @@ package struct DiscoveryState: Sendable {
       let event = state.answer(request.nonce, request.error)
       let isStale = event == nil && !isFirst && !request.nonce.isEmpty && request.nonce != state.lastNonce
       state.subscribe(names, unsubscribe: unsubscribe, held: held, published(type), isFirst: isFirst)
-      if isFirst { forceWarmed(&state, published) }
+      if isFirst { forceWarmed(state, published) }
       return isStale ? .stale(type, nonce: request.nonce) : event
     }
   }
@@ -81,27 +76,29 @@ package struct DiscoveryState: Sendable {
     return onlyType
   }
 
-  private mutating func insert(_ type: ResourceType) {
-    let index = order.firstIndex { $0.additionRank > type.additionRank } ?? order.endIndex
-    order.insert(type, at: index)
+  package subscript(type: ResourceType) -> TypeState? { types.first { $0.type == type } }
+
+  private func insert(_ type: ResourceType) -> TypeState {
+    let state = TypeState(type, allowsLegacyWildcard: limits.legacyWildcard.allows(type))
+    types.insert(state, at: types.firstIndex { $0.type.additionRank > type.additionRank } ?? types.endIndex)
+    return state
   }
 
-  mutating func makeNonce() -> String {
+  func makeNonce() -> String {
     nonces += 1
     return String(nonces)
   }
 
   /// Turns a composition into responses, of which the first is returned and the others follow.
-  mutating func respond(
-    _ type: ResourceType, _ composition: TypeState.Composition, _ set: ResourceSet
+  func respond(
+    _ state: TypeState, _ composition: TypeState.Composition, _ set: ResourceSet
   ) -> DiscoveryResponse {
-    var state = types.removeValue(forKey: type) ?? TypeState(type, allowsLegacyWildcard: false)
     let before = state.sent
     state.record(composition, set)
     var responses: [DiscoveryResponse] = []
     for part in divided(composition) {
       let response = DiscoveryResponse(
-        type: type, nonce: makeNonce(), version: composition.version, names: part.resources.map(\.name),
+        type: state.type, nonce: makeNonce(), version: composition.version, names: part.resources.map(\.name),
         removed: part.removed, body: part.body)
       state.outstanding.append(
         TypeState.Outstanding(nonce: response.nonce, before: before, updated: part.updated, removed: part.removed))
@@ -109,7 +106,6 @@ package struct DiscoveryState: Sendable {
       state.isImpatient = false
       responses.append(response)
     }
-    types[type] = state
     parts = Array(responses.dropFirst())
     return responses[0]
   }

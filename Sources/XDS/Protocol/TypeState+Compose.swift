@@ -29,7 +29,7 @@ extension TypeState {
   /// - Parameters:
   ///   - removal: what may be removed.
   ///   - isReady: the client has all that the resource uses.
-  mutating func compose(
+  func compose(
     _ set: ResourceSet, _ speaks: DiscoveryProtocol, removing removal: Removal, isReady: (Resource) -> Bool
   ) -> Composition? {
     guard !subscription.isEmpty, needsComposing(set, removal) else { return nil }
@@ -104,7 +104,7 @@ extension TypeState {
   }
 
   /// What the client asked for again, whether it changed or not. Delta tells of names that do not exist.
-  private mutating func addForced(
+  private func addForced(
     from set: ResourceSet, to composition: inout Composition, _ speaks: DiscoveryProtocol
   ) -> Bool {
     guard !forced.isEmpty else { return false }
@@ -122,7 +122,7 @@ extension TypeState {
   }
 
   /// Puts off removals as long as something may use the resources.
-  private mutating func hold(
+  private func hold(
     _ gone: [String], _ set: ResourceSet, _ removal: Removal, _ composition: inout Composition
   ) {
     for name in gone where lingering[name] == nil {
@@ -161,7 +161,7 @@ extension TypeState {
   }
 
   /// Takes a composition for sent.
-  mutating func record(_ composition: Composition, _ set: ResourceSet) {
+  func record(_ composition: Composition, _ set: ResourceSet) {
     for name in composition.removed { sent[name] = nil }
     if subscription.isWildcard, lingering.isEmpty, !isDeferred {
       // Shares the storage with all streams that have the same.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One type of resource on one stream: what the client wants, what it was sent, and what it said of that.
-package struct TypeState: Sendable {
+///
+/// A class, for as a value its many parts would be copied where it is looked at.
+package final class TypeState {
   package let type: ResourceType
   package internal(set) var subscription: Subscription
 
@@ -74,7 +76,7 @@ package struct TypeState: Sendable {
   // MARK: Answers
 
   /// Takes note of an answer to a response, if it is one.
-  mutating func answer(_ nonce: String, _ error: String?) -> DiscoveryEvent? {
+  func answer(_ nonce: String, _ error: String?) -> DiscoveryEvent? {
     guard let index = outstanding.firstIndex(where: { $0.nonce == nonce }) else { return nil }
     // A client answers in order, so that an answer speaks for those before it too.
     for accepted in outstanding[..<index] { accept(accepted) }
@@ -93,7 +95,7 @@ package struct TypeState: Sendable {
     return .refused(type, nonce: nonce, names: answered.updated.map(\.name), detail: error)
   }
 
-  private mutating func accept(_ response: Outstanding) {
+  private func accept(_ response: Outstanding) {
     guard !refused.isEmpty else { return }
     for resource in response.updated { refused[resource.name] = nil }
     for name in response.removed { refused[name] = nil }
@@ -102,7 +104,7 @@ package struct TypeState: Sendable {
   // MARK: Subscriptions
 
   /// State of the World: `names` are all that the client wants.
-  mutating func subscribe(to names: [String], version: String, _ set: ResourceSet?, isFirst: Bool) {
+  func subscribe(to names: [String], version: String, _ set: ResourceSet?, isFirst: Bool) {
     let before = subscription
     subscription.set(names)
     if isFirst, type.isFullState, subscription.isWildcard, let set, version == set.version {
@@ -118,7 +120,7 @@ package struct TypeState: Sendable {
   }
 
   /// Delta: what the client wants in addition, and what no longer.
-  mutating func subscribe(
+  func subscribe(
     _ names: [String], unsubscribe: [String], held: [String: String], _ set: ResourceSet?, isFirst: Bool
   ) {
     if isFirst { sent = held }
@@ -146,7 +148,7 @@ package struct TypeState: Sendable {
   }
 
   /// The client let go of what it unsubscribed from.
-  private mutating func forgetUnwanted(_ set: ResourceSet?) {
+  private func forgetUnwanted(_ set: ResourceSet?) {
     for name in sent.keys {
       let isWanted = set?.resources[name].map { subscription.contains($0) } ?? subscription.contains(name: name)
       guard !isWanted else { continue }

@@ -4,35 +4,63 @@
 public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
   /// Such as `type.googleapis.com/envoy.config.cluster.v3.Cluster`.
   public let typeURL: String
+  /// The place among `additionOrder`; types that are not there come last.
+  public let additionRank: Int
 
   /// Any type, Envoy's or another; a client may ask for types that nobody here has heard of.
-  public init(typeURL: String) { self.typeURL = typeURL }
+  public init(typeURL: String) {
+    self.typeURL = typeURL
+    additionRank = Self.ranks[typeURL] ?? Self.messages.count
+  }
 
-  private init(_ message: String) { typeURL = "type.googleapis.com/" + message }
+  private init(_ message: String) { self.init(typeURL: Self.prefix + message) }
 
-  public static let cluster = ResourceType("envoy.config.cluster.v3.Cluster")
-  public static let clusterLoadAssignment = ResourceType("envoy.config.endpoint.v3.ClusterLoadAssignment")
-  public static let lbEndpoint = ResourceType("envoy.config.endpoint.v3.LbEndpoint")
-  public static let secret = ResourceType("envoy.extensions.transport_sockets.tls.v3.Secret")
-  public static let extensionConfig = ResourceType("envoy.config.core.v3.TypedExtensionConfig")
-  public static let listener = ResourceType("envoy.config.listener.v3.Listener")
-  public static let routeConfiguration = ResourceType("envoy.config.route.v3.RouteConfiguration")
-  public static let scopedRouteConfiguration = ResourceType("envoy.config.route.v3.ScopedRouteConfiguration")
-  public static let virtualHost = ResourceType("envoy.config.route.v3.VirtualHost")
-  public static let runtime = ResourceType("envoy.service.runtime.v3.Runtime")
-  public static let rateLimitConfig = ResourceType("ratelimit.config.ratelimit.v3.RateLimitConfig")
+  private var isKnown: Bool { additionRank < Self.messages.count }
+
+  // Types are compared for each message, and their URLs are long.
+
+  public static func == (one: ResourceType, other: ResourceType) -> Bool {
+    one.additionRank == other.additionRank && (one.isKnown || one.typeURL == other.typeURL)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(additionRank)
+    if !isKnown { hasher.combine(typeURL) }
+  }
+
+  public static let cluster = ResourceType(messages[0])
+  public static let clusterLoadAssignment = ResourceType(messages[1])
+  public static let lbEndpoint = ResourceType(messages[2])
+  public static let secret = ResourceType(messages[3])
+  public static let extensionConfig = ResourceType(messages[4])
+  public static let listener = ResourceType(messages[5])
+  public static let routeConfiguration = ResourceType(messages[6])
+  public static let scopedRouteConfiguration = ResourceType(messages[7])
+  public static let virtualHost = ResourceType(messages[8])
+  public static let runtime = ResourceType(messages[9])
+  public static let rateLimitConfig = ResourceType(messages[10])
 
   /// The types in the order in which additions are sent: a resource comes before those that use it, and before those
   /// that only it makes the client ask for.
-  public static let additionOrder: [ResourceType] = [
-    cluster, clusterLoadAssignment, lbEndpoint, secret, extensionConfig, listener, routeConfiguration,
-    scopedRouteConfiguration, virtualHost, runtime, rateLimitConfig,
+  public static let additionOrder = messages.map { ResourceType($0) }
+
+  private static let messages = [
+    "envoy.config.cluster.v3.Cluster",
+    "envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "envoy.config.endpoint.v3.LbEndpoint",
+    "envoy.extensions.transport_sockets.tls.v3.Secret",
+    "envoy.config.core.v3.TypedExtensionConfig",
+    "envoy.config.listener.v3.Listener",
+    "envoy.config.route.v3.RouteConfiguration",
+    "envoy.config.route.v3.ScopedRouteConfiguration",
+    "envoy.config.route.v3.VirtualHost",
+    "envoy.service.runtime.v3.Runtime",
+    "ratelimit.config.ratelimit.v3.RateLimitConfig",
   ]
 
-  /// The place among `additionOrder`; types that are not there come last.
-  public var additionRank: Int { Self.ranks[self] ?? Self.additionOrder.count }
+  private static let prefix = "type.googleapis.com/"
 
-  private static let ranks = Dictionary(uniqueKeysWithValues: zip(additionOrder, 0...))
+  private static let ranks = Dictionary(uniqueKeysWithValues: zip(messages.map { prefix + $0 }, 0...))
 
   /// A State of the World response of this type holds everything: what it lacks is deleted. Of other types it may hold
   /// a part.

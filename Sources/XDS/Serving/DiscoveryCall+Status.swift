@@ -8,10 +8,9 @@ extension DiscoveryCall {
     var configuration = Envoy_Service_Status_V3_ClientConfig()
     configuration.node = info.node
     configuration.clientScope = "stream \(info.id)"
-    for type in state.order {
-      guard let types = state.types[type] else { continue }
-      let set = publishedSet(type)
-      configuration.genericXdsConfigs += types.status(set).map { status in
+    for state in state.types {
+      let (type, set) = (state.type, publishedSet(state.type))
+      configuration.genericXdsConfigs += state.status(set).map { status in
         var resource = Envoy_Service_Status_V3_ClientConfig.GenericXdsConfig()
         resource.typeURL = type.typeURL
         resource.name = status.name

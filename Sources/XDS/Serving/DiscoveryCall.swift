@@ -8,7 +8,7 @@ internal import NIOCore
 final class DiscoveryCall: ServerCallHandler {
   private let call: ServerCall
   private let service: DiscoveryService
-  private(set) var state: DiscoveryState
+  let state: DiscoveryState
   private(set) var info: DiscoveryStreamInfo
   private var logger: Logger
 
@@ -20,6 +20,7 @@ final class DiscoveryCall: ServerCallHandler {
   private var empties: [ResourceType: ResourceSet] = [:]
   private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
   private var patience: Scheduled<Void>?
+  private var waitsSince: NIODeadline?
   private var nextHeartbeat: Scheduled<Void>?
   private var nextRemoval: Scheduled<Void>?
   private var callbacks: CallbackQueue?
@@ -117,6 +118,7 @@ final class DiscoveryCall: ServerCallHandler {
   }
 
   private func note(_ event: DiscoveryEvent) {
+    waitsSince = nil
     service.metrics?.answered(event)
     switch event {
     case .acknowledged(let type, let nonce):
@@ -196,19 +198,26 @@ final class DiscoveryCall: ServerCallHandler {
     }
   }
 
-  /// A client that does not answer holds up what waits for its answer no longer than this.
+  /// A client that does not answer holds up what waits for its answer no longer than this. The timer is left running
+  /// when it answers: to cancel and set it anew for each response would cost more than the response.
   private func keepPatience() {
-    guard state.isWaiting else {
-      patience?.cancel()
-      return patience = nil
-    }
-    guard patience == nil else { return }
+    guard state.isWaiting else { return waitsSince = nil }
+    if waitsSince == nil { waitsSince = .now() }
+    if patience == nil { schedulePatience(in: TimeAmount(service.configuration.answerTime)) }
+  }
+
+  private func schedulePatience(in time: TimeAmount) {
     let call = NIOLoopBound(self, eventLoop: call.eventLoop)
-    patience = call.eventLoop.scheduleTask(in: TimeAmount(service.configuration.answerTime)) {
-      call.value.patience = nil
-      call.value.state.stopWaiting()
-      call.value.flush()
-    }
+    patience = call.eventLoop.scheduleTask(in: time) { call.value.losePatience() }
+  }
+
+  private func losePatience() {
+    patience = nil
+    guard let waitsSince else { return }
+    let left = waitsSince + TimeAmount(service.configuration.answerTime) - .now()
+    guard left <= .zero else { return schedulePatience(in: left) }
+    state.stopWaiting()
+    flush()
   }
 
   private func scheduleRemoval() {
