@@ -36,18 +36,15 @@ struct HTTP2Memory: ~Copyable {
   }
 
   deinit {
-    for size in 0..<FreeBlocks.sizes { free[size].trim(to: 0) }
+    trim()
     free.deallocate()
     functions.deallocate()
   }
 
-  /// Gives back what a burst of streams needed.
+  /// Gives back what is kept for more streams.
   func trim() {
-    for size in 0..<FreeBlocks.sizes { free[size].trim(to: Self.blocksKeptIdle) }
+    for size in 0..<FreeBlocks.sizes { free[size].trim(to: 0) }
   }
-
-  /// Blocks of each size that an idle connection keeps.
-  private static let blocksKeptIdle = 4
 }
 
 /// Free blocks of one size, linked through the blocks themselves.

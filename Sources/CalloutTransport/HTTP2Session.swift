@@ -51,7 +51,7 @@ package final class HTTP2Session {
   /// Where `input` lies in memory, valid while `receive` runs.
   @exclusivity(unchecked) private var inputStart: UnsafeRawPointer?
   /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
-  @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 1_024)
+  @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 512)
   @exclusivity(unchecked) private var incomingFieldsAreTooLarge = false
   /// Where to write what is sent, while `writeOutput` runs.
   @exclusivity(unchecked) private var output = HTTP2Output()
@@ -142,9 +142,8 @@ package final class HTTP2Session {
   package func trimMemory() {
     memory.trim()
     events.shrink()
-    if spareBuffers.count > Self.buffersKeptIdle {
-      spareBuffers.removeLast(spareBuffers.count - Self.buffersKeptIdle)
-    }
+    spareBuffers = []
+    for stream in streams { stream.trimMemory() }
   }
 
   // MARK: The connection
@@ -359,9 +358,8 @@ package final class HTTP2Session {
   private static let framesQueued = 10_000
   /// Room that output begins with: that of a few answers.
   private static let smallestOutput = 1_024
-  /// Spare buffers, small ones, and few when the connection is idle.
+  /// Spare buffers, small ones; none when the connection is idle.
   private static let buffersKept = 64
-  private static let buffersKeptIdle = 4
   private static let bufferSizeKept = 512
 }
 

@@ -192,6 +192,11 @@ package final class HTTP2Stream {
     }
   }
 
+  /// Gives back the memory that earlier messages were written into.
+  func trimMemory() {
+    if outbound.readableBytes == 0 { outbound = ByteBuffer() }
+  }
+
   /// To copy so few costs less than to hold them.
   private static let fewBytes = 4_096
 

@@ -34,6 +34,10 @@ package struct Listener: Sendable {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: limits.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(
+        .recvAllocator,
+        value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: firstReadSize, maximum: largestReadSize)
+      )
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard counts.admit(channel, limits, handshake: tls != nil) else { throw Refused() }
@@ -55,6 +59,10 @@ package struct Listener: Sendable {
     }
     return Listener(channel: try await bootstrap.bind(to: address).get())
   }
+
+  /// Bytes of a connection's first reads; it keeps the memory. It grows with what comes, up to NIO's usual limit.
+  private static let firstReadSize = 512
+  private static let largestReadSize = 65_536
 
   /// The address that was bound, with the port that the kernel chose where 0 was asked for.
   package var address: SocketAddress? { channel.localAddress }

@@ -10,20 +10,26 @@ final class DiscoveryCall: ServerCallHandler {
   private let service: DiscoveryService
   let state: DiscoveryState
   private(set) var info: DiscoveryStreamInfo
-  private var logger: Logger
 
   private var hasNode = false
   private var isOver = false
-  /// Where types come from, and under which number we are known there.
-  private var feeds: [ResourceType: ConfigurationFeed] = [:]
-  /// What is published of types that the snapshot has none of: one object each, for streams tell sets by identity.
-  private var empties: [ResourceType: ResourceSet] = [:]
+  /// Where types come from.
+  private var sources: [Source] = []
+  /// The feeds of the sources, the numbers under which we are known there, and what we told them last.
   private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
   private var patience: Scheduled<Void>?
   private var waitsSince: NIODeadline?
   private var nextHeartbeat: Scheduled<Void>?
   private var nextRemoval: Scheduled<Void>?
   private var callbacks: CallbackQueue?
+
+  private struct Source {
+    let type: ResourceType
+    /// Which of the subscriptions.
+    let subscription: Int
+    /// What stands for a snapshot without the type: one object, for streams tell sets by identity.
+    let empty: ResourceSet
+  }
 
   init(_ call: ServerCall, _ service: DiscoveryService, _ speaks: DiscoveryProtocol, _ onlyType: ResourceType?) {
     self.call = call
@@ -34,8 +40,6 @@ final class DiscoveryCall: ServerCallHandler {
         legacyWildcard: service.configuration.legacyWildcard, responseSize: service.configuration.responseSize))
     info = DiscoveryStreamInfo(
       id: service.makeStreamID(), speaks: speaks, type: onlyType, peer: call.peer, node: Node())
-    logger = service.logger
-    logger[metadataKey: "stream"] = "\(info.id)"
     service.register(self, on: call.eventLoop)
     guard let user = service.callbacks else { return }
     let queue = CallbackQueue(user, call) { [unowned self] error in
@@ -84,7 +88,6 @@ final class DiscoveryCall: ServerCallHandler {
       hasNode = true
       info.node = node
       state.wrapsResources = node.clientFeatures.contains("xds.config.resource-in-sotw")
-      logger[metadataKey: "node"] = "\(node.id)"
       return
     }
     guard node.id == info.node.id else {
@@ -108,33 +111,47 @@ final class DiscoveryCall: ServerCallHandler {
 
   /// Hears from now on when something of the type is published.
   private func subscribe(_ type: ResourceType) {
-    guard feeds[type] == nil, let feed = service.cache.feed(for: info.node, type: type) else { return }
-    feeds[type] = feed
-    empties[type] = .empty(type)
-    guard !subscriptions.contains(where: { $0.feed === feed }) else { return }
+    guard source(of: type) == nil, let feed = service.cache.feed(for: info.node, type: type) else { return }
+    let index = subscriptions.firstIndex { $0.feed === feed } ?? subscribe(to: feed)
+    sources.append(Source(type: type, subscription: index, empty: .empty(type)))
+  }
+
+  private func subscribe(to feed: ConfigurationFeed) -> Int {
     let call = NIOLoopBound(self, eventLoop: call.eventLoop)
     let id = feed.subscribe(on: call.eventLoop, ConfigurationFeed.Progress(node: info.node.id)) { call.value.flush() }
     subscriptions.append((feed, id, -1))
+    return subscriptions.count - 1
   }
+
+  private func source(of type: ResourceType) -> Source? { sources.first { $0.type == type } }
 
   private func note(_ event: DiscoveryEvent) {
     waitsSince = nil
     service.metrics?.answered(event)
     switch event {
     case .acknowledged(let type, let nonce):
-      logger.debug("acknowledged", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
+      log(.debug, "acknowledged", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
     case .refused(let type, let nonce, let names, let detail):
-      logger.error(
-        "the client refused resources; it keeps what it had, and gets no more of this before something changes",
+      log(
+        .error, "the client refused resources; it keeps what it had, and gets no more of this before something changes",
         metadata: [
           "type": "\(type)", "nonce": "\(nonce)", "names": "\(names.prefix(10).joined(separator: ","))",
           "reason": "\(detail)",
         ])
     case .stale(let type, let nonce):
-      logger.debug("a request that answers an older response", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
+      log(.debug, "a request that answers an older response", metadata: ["type": "\(type)", "nonce": "\(nonce)"])
     }
     let info = info
     callbacks?.perform { try await $0.answered(event, on: info) }
+  }
+
+  /// The line has the stream and the node; a logger of each stream's own would take as much memory as all the rest.
+  private func log(
+    _ level: Logger.Level, _ message: Logger.Message, metadata: @autoclosure () -> Logger.Metadata
+  ) {
+    service.logger.log(
+      level: level, message,
+      metadata: metadata().merging(["stream": "\(info.id)", "node": "\(info.node.id)"]) { own, _ in own })
   }
 
   // MARK: Responses
@@ -145,10 +162,9 @@ final class DiscoveryCall: ServerCallHandler {
     // What is published may change on another thread; one look sees one state of it.
     let current = subscriptions.map { $0.feed.current }
     func published(_ type: ResourceType) -> ResourceSet? {
-      guard let feed = feeds[type], let index = subscriptions.firstIndex(where: { $0.feed === feed }) else {
-        return nil
+      source(of: type).flatMap { source in
+        current[source.subscription].snapshot.map { $0[type] ?? source.empty }
       }
-      return current[index].snapshot.flatMap { $0[type] ?? empties[type] }
     }
     if nextHeartbeat == nil, state.needsHeartbeat(published) { scheduleHeartbeat() }
     while !call.isOutboundFull, callbacks?.isBusy != true, let response = state.next(published) { send(response) }
@@ -176,8 +192,8 @@ final class DiscoveryCall: ServerCallHandler {
     let head = DiscoveryMessages.head(response, info.speaks, identifier: service.configuration.identifier)
     call.send(headLength: head.count, { $0.writeBytes(head) }, rest: response.body)
     service.metrics?.sent(response, bytes: head.count + response.body.readableBytes)
-    logger.debug(
-      "sent",
+    log(
+      .debug, "sent",
       metadata: [
         "type": "\(response.type)", "nonce": "\(response.nonce)", "resources": "\(response.names.count)",
         "removed": "\(response.removed.count)",
@@ -186,7 +202,9 @@ final class DiscoveryCall: ServerCallHandler {
 
   /// What is published of a type for this client, or nil while nothing is.
   func publishedSet(_ type: ResourceType) -> ResourceSet? {
-    feeds[type]?.snapshot.flatMap { $0[type] ?? empties[type] }
+    source(of: type).flatMap { source in
+      subscriptions[source.subscription].feed.snapshot.map { $0[type] ?? source.empty }
+    }
   }
 
   private func reportProgress(_ generations: [Int], _ published: DiscoveryState.Published) {
@@ -249,7 +267,7 @@ final class DiscoveryCall: ServerCallHandler {
 
   private func finish(_ status: GRPCStatus) {
     guard !isOver else { return }
-    if status != .ok { logger.info("ended the stream", metadata: ["status": "\(status)"]) }
+    if status != .ok { log(.info, "ended the stream", metadata: ["status": "\(status)"]) }
     end()
     call.finish(status)
   }
@@ -262,7 +280,7 @@ final class DiscoveryCall: ServerCallHandler {
     nextRemoval?.cancel()
     for subscription in subscriptions { subscription.feed.unsubscribe(subscription.id) }
     subscriptions = []
-    feeds = [:]
+    sources = []
     service.unregister(info.id)
     let info = info
     callbacks?.performLast { await $0.streamClosed(info) }
