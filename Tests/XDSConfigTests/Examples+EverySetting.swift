@@ -77,6 +77,7 @@ extension Examples {
       "web", at: .init("::1", 10_000), routes: [route, plain],
       callouts: ["Authorize", .init("Observer", isEnabled: false), "Everything"])
     listener.isEdge = false
+    listener.idleTimeout = nil
     listener.streamIdleTimeout = nil
     listener.requestTimeout = nil
     var tcp = ProxyConfiguration.TCPListener("tcp", at: .unix("/tmp/tcp.sock"), to: "api", callouts: ["Network"])

@@ -83,7 +83,7 @@ import XDSConfig
       listeners:
       - name: httpbin-demo
         address: 0.0.0.0:15001
-        stream_idle_timeout: 300s
+        idle_timeout: 300s
         request_timeout: 15s
         edge: false
         routes:
@@ -106,6 +106,11 @@ import XDSConfig
     #expect(cluster.type == .logicalDns)
     #expect(cluster.lbPolicy == .roundRobin)
     #expect(cluster.connectTimeout.seconds == 5)
+    let listener: ListenerMessage = try resources.message(.listener, "httpbin-demo")
+    let manager = try ConnectionManager(
+      serializedBytes: listener.filterChains[0].filters[0].typedConfig.value)
+    #expect(manager.commonHTTPProtocolOptions.idleTimeout.seconds == 300)
+    #expect(manager.streamIdleTimeout.seconds == 300 && manager.requestTimeout.seconds == 15)
   }
 
   @Test(

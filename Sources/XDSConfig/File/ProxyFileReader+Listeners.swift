@@ -31,7 +31,7 @@ extension ProxyFileReader {
     let map = try value.map(
       "an HTTP listener",
       keys: Self.common + [
-        "routes", "hosts", "edge", "stream_idle_timeout", "request_timeout", "buffer_limit", "websocket",
+        "routes", "hosts", "edge", "idle_timeout", "stream_idle_timeout", "request_timeout", "buffer_limit", "websocket",
       ])
     let name = try newName(map, "listeners", among: proxy.listeners.map(\.name))
     let uses = try calloutUses(map, in: proxy, network: false)
@@ -51,6 +51,7 @@ extension ProxyFileReader {
     }
     listener.tls = try map["tls"]?.serverTLS()
     if let value = map["edge"] { listener.isEdge = try value.bool() }
+    if let value = map["idle_timeout"] { listener.idleTimeout = try value.durationOrNone() }
     if let value = map["stream_idle_timeout"] { listener.streamIdleTimeout = try value.durationOrNone() }
     if let value = map["request_timeout"] { listener.requestTimeout = try value.durationOrNone() }
     listener.bufferLimit = try map["buffer_limit"]?.number(1...(.max))

@@ -24,6 +24,7 @@ extension ProxyGenerator {
         $0.name = "envoy.filters.http.router"
         $0.typedConfig = .init(stable: RouterMessage())
       })
+    manager.commonHTTPProtocolOptions.idleTimeout = .init(listener.idleTimeout ?? .zero)
     manager.streamIdleTimeout = .init(listener.streamIdleTimeout ?? .zero)
     manager.requestTimeout = .init(listener.requestTimeout ?? .zero)
     if listener.isEdge { manager.harden() }
@@ -87,7 +88,6 @@ extension ConnectionManagerMessage {
     normalizePath = true
     mergeSlashes = true
     pathWithEscapedSlashesAction = .unescapeAndRedirect
-    commonHTTPProtocolOptions.idleTimeout = .init(seconds: 3_600)
     commonHTTPProtocolOptions.headersWithUnderscoresAction = .rejectRequest
     http2ProtocolOptions.maxConcurrentStreams = .init(100)
     http2ProtocolOptions.initialStreamWindowSize = .init(64 << 10)

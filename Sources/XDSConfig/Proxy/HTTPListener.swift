@@ -15,6 +15,8 @@ extension ProxyConfiguration {
     /// Clients are strangers: paths are made canonical, headers with underscores refused, the client's own address is
     /// believed in place of what it says, and it has limited time and memory.
     public var isEdge = true
+    /// Time that a connection may be without requests, or nil for any.
+    public var idleTimeout: Duration? = .seconds(3_600)
     /// Time without any byte of a request or its response, or nil for any.
     public var streamIdleTimeout: Duration? = .seconds(300)
     /// Time for the whole request to arrive, or nil for any, as long uploads need it.
