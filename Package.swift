@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "NetworkExtProc", targets: ["NetworkExtProc"]),
     .library(name: "ExtAuthz", targets: ["ExtAuthz"]),
     .library(name: "XDS", targets: ["XDS"]),
+    .library(name: "CalloutServing", targets: ["CalloutServing"]),
     .library(name: "Callouts", targets: ["Callouts"]),
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
@@ -57,6 +58,7 @@ let package = Package(
     .executable(name: "BlockIP", targets: ["BlockIP"]),
     .executable(name: "BodyLogger", targets: ["BodyLogger"]),
     .executable(name: "CloudLog", targets: ["CloudLog"]),
+    .executable(name: "ControlPlane", targets: ["ControlPlane"]),
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
     .executable(name: "JWTAuth", targets: ["JWTAuth"]),
@@ -205,6 +207,7 @@ let package = Package(
     example("BlockIP", of: "ExtAuthz"),
     example("BodyLogger", [nioCore]),
     example("CloudLog", ["CloudLogging", "GoogleCredentials", logging, arguments]),
+    example("ControlPlane", ["XDS", "XDSConfig", logging, arguments], of: "CalloutServing"),
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
     example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
@@ -257,7 +260,7 @@ let package = Package(
       name: "ExtProcTests",
       dependencies: [
         "ExtProc", "Callouts", "CalloutGRPC", "CalloutServing", "CalloutTransport", "EnvoyAPI", "ExtProcTesting",
-        "AddHeader", nioCore, nioPosix, protobuf, logging, arguments,
+        "AddHeader", "XDS", nioCore, nioPosix, protobuf, logging, arguments,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -316,7 +319,7 @@ let package = Package(
       dependencies: [
         "ExtProc", "NetworkExtProc", "ExtAuthz", "EnvoyAPI", "EnvoyConfigAPI", "XDS", "XDSConfig", "ExtProcTesting",
         "CalloutServing", "CalloutGRPC", "Basic", "AddHeader",
-        "BlockIP", "NetworkBasic", "NetworkFilter", nioCore, nioLocks, protobuf, logging,
+        "BlockIP", "ControlPlane", "NetworkBasic", "NetworkFilter", nioCore, nioLocks, protobuf, logging, arguments,
       ],
       swiftSettings: strict),
   ]

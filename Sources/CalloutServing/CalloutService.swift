@@ -11,6 +11,8 @@ internal import XDSConfig
 
 /// gRPC services on their listeners, with health beside them, from start to drain.
 ///
+/// Without services, as where there is a control plane alone, it listens for none.
+///
 /// A `Service`: run it in a `ServiceGroup`, whose graceful shutdown drains it.
 public final class CalloutService: Service {
   private let services: [GRPCService]
@@ -133,6 +135,9 @@ public final class CalloutService: Service {
       guard configuration.proxyConfigurationPath == nil, configuration.proxy == nil else {
         throw StartupError("--proxy-config is given to a server that has a control plane of its own: leave it out")
       }
+      guard [nil, .printBootstrap].contains(configuration.proxyCommand) else {
+        throw StartupError("--check and --print-envoy-config are for servers that take --proxy-config: leave them out")
+      }
       return nil
     }
     return try ProxyDescription(callouts, configuration)
@@ -160,9 +165,12 @@ public final class CalloutService: Service {
     }
   }
 
+  private var servesTLS: Bool { !services.isEmpty && !configuration.disableTLS }
+  private var servesPlaintext: Bool { !services.isEmpty && !configuration.disablePlaintext }
+
   private func makeTLS() throws -> TLSIdentitySource? {
     let isNeeded =
-      !configuration.disableTLS || configuration.xdsClientAuthoritiesPath != nil
+      servesTLS || configuration.xdsClientAuthoritiesPath != nil
       || (configuration.secureHealthCheck && !configuration.combinedHealthCheck)
     return isNeeded ? try TLSIdentitySource(configuration, logger: logger) : nil
   }
@@ -189,7 +197,7 @@ public final class CalloutService: Service {
     let source =
       configuration.xdsClientAuthoritiesPath == nil ? nil : tls.map { tls in { @Sendable in tls.mutualContext } }
     return try await DiscoveryEndpoint.bind(
-      controlPlane, threads: services.isEmpty ? configuration.threads ?? System.coreCount : 1, logger: logger
+      controlPlane, health, threads: services.isEmpty ? configuration.threads ?? System.coreCount : 1, logger: logger
     ) { group, initializer in
       try await listen(configuration.xdsAddress, "--xds-address", group, tls: source, initializer)
     }
@@ -212,11 +220,11 @@ public final class CalloutService: Service {
     let source = tls.map { tls -> Listener.TLSSource in { @Sendable in tls.context } }
     var listeners = Listeners()
     do {
-      if !configuration.disableTLS {
+      if servesTLS {
         listeners.secure = try await listen(
           configuration.secureAddress, "--secure-address", group, tls: source, server.serve)
       }
-      if !configuration.disablePlaintext {
+      if servesPlaintext {
         listeners.plaintext = try await listen(
           configuration.plaintextAddress, "--plaintext-address", group, tls: nil, server.serve)
       }

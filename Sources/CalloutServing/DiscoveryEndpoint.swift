@@ -14,10 +14,10 @@ struct DiscoveryEndpoint {
 
   /// Throws what `listen` throws, which is to bind a listener in the group whose connections get the initializer.
   static func bind(
-    _ controlPlane: XDSServer, threads: Int, logger: Logger,
+    _ controlPlane: XDSServer, _ health: HealthService, threads: Int, logger: Logger,
     listen: (any EventLoopGroup, @escaping @Sendable (any Channel) throws -> Void) async throws -> Listener
   ) async throws -> DiscoveryEndpoint {
-    let services = controlPlane.services
+    let services = controlPlane.services + [health.service]
     var configuration = GRPCServer.Configuration()
     // A first request may name what thousands of resources a client has.
     configuration.maxMessageLength = 16 * 1_024 * 1_024

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import XDSConfig
 
-/// Where and how a server listens, and its limits.
+/// Where and how a server listens, and its limits. One that has no callouts does not listen for them.
 public struct ServerConfiguration: Sendable {
   /// gRPC over TLS.
   public var secureAddress = ListenAddress.ip("0.0.0.0", 8443)

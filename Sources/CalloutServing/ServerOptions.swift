@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import ArgumentParser
 public import Logging
+public import XDSConfig
 
 /// The command-line options of a server; a program with options of its own includes them as an `@OptionGroup`.
 public struct ServerOptions: ParsableArguments {
@@ -120,6 +121,10 @@ public struct ServerOptions: ParsableArguments {
 }
 
 extension ListenAddress: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension ProxyAddress: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
 

@@ -24,10 +24,14 @@ package final class ChildProcess: Sendable {
   }
 
   /// Starts a program; its standard output and its standard error are read as one.
-  package init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+  ///
+  /// - Parameter input: the file that is its standard input.
+  package init(
+    _ executable: String, _ arguments: [String], environment: [String: String] = [:], input: String = "/dev/null"
+  ) throws {
     let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output: Int32
-    (pid, output) = try Self.starting.withLockedValue { _ in try Self.spawn(executable, arguments, environment) }
+    (pid, output) = try Self.starting.withLockedValue { _ in try Self.spawn(executable, arguments, environment, input) }
     Thread.detachNewThread { self.follow(output) }
   }
 
@@ -36,7 +40,7 @@ package final class ChildProcess: Sendable {
   private static let starting = NIOLockedValueBox(())
 
   private static func spawn(
-    _ executable: String, _ arguments: [String], _ environment: [String: String]
+    _ executable: String, _ arguments: [String], _ environment: [String: String], _ input: String
   ) throws -> (pid: Int32, output: Int32) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw ChildProcessError("no pipe for \(executable): errno \(errno)") }
@@ -45,7 +49,7 @@ package final class ChildProcess: Sendable {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
     var argv = ([executable] + arguments).map { strdup($0) } + [nil]

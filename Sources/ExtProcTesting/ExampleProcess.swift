@@ -9,10 +9,10 @@ package struct ExampleProcess {
   package let health: ListenAddress
 
   package static func start(
-    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+    _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = "/dev/null"
   ) throws -> ChildProcess {
     let directory = Bundle.main.executableURL!.deletingLastPathComponent()
-    return try ChildProcess(directory.appending(path: name).path, arguments, environment: environment)
+    return try ChildProcess(directory.appending(path: name).path, arguments, environment: environment, input: input)
   }
 
   /// Has it serve on loopback ports, plaintext only.
@@ -37,7 +37,8 @@ package struct ExampleProcess {
     }
   }
 
-  private static func address(_ name: String, in output: String) -> ListenAddress? {
+  /// The address that a program says it listens on by a name, such as `xds`.
+  package static func address(_ name: String, in output: String) -> ListenAddress? {
     // As a line of text, or as JSON.
     guard let match = try? Regex("\(name)(?:=|\":\")([0-9.]+:[0-9]+)[ \"]").firstMatch(in: output) else { return nil }
     return match[1].substring.flatMap { ListenAddress(String($0)) }

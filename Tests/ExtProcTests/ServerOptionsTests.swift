@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import CalloutGRPC
 import ExtProcTesting
 import Logging
+import NIOCore
 import Testing
+import XDS
 
 @testable import CalloutServing
 
@@ -112,5 +115,25 @@ struct ListenAddressTests {
     try await withRunningServer(CalloutServer(), configuration: configuration) { server in
       #expect(server.addresses.secure == nil && server.addresses.plaintext != nil)
     }
+  }
+
+  @Test("a control plane alone listens for no callouts, and has health beside discovery")
+  func controlPlaneAlone() async throws {
+    let log = LogRecorder()
+    let service = CalloutService(
+      [], controlPlane: XDSServer(SnapshotCache(), logger: log.logger), configuration: .loopback, logger: log.logger)
+    try await withRunningServer(service) { server in
+      #expect(server.addresses.secure == nil && server.addresses.plaintext == nil)
+      #expect(server.addresses.certificateChain == [])
+      #expect(server.addresses.healthCheck != nil)
+      let client = try await CalloutClient.connect(to: try #require(server.addresses.xds))
+      let health = try await client.channel.call("/grpc.health.v1.Health/Check")
+      try await health.send(ByteBuffer())
+      health.halfClose()
+      // HealthCheckResponse{status = 1: SERVING}
+      #expect(try await health.next() == ByteBuffer(bytes: [0x08, 1]))
+      await client.close()
+    }
+    #expect(!log.entries(atLeast: .notice).contains { $0.message.contains("certificate") })
   }
 }

@@ -55,8 +55,6 @@ struct ControlPlaneTests {
 
   private static func service(_ server: XDSServer, _ socket: ListenAddress) -> CalloutService {
     var configuration = ServerConfiguration.loopback
-    configuration.disableTLS = true
-    configuration.disablePlaintext = true
     configuration.xdsAddress = socket
     return CalloutService([], controlPlane: server, configuration: configuration, logger: LogRecorder().logger)
   }

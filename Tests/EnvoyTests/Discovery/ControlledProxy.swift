@@ -45,8 +45,6 @@ func withControlPlane<Result>(
   _ server: XDSServer, at address: ListenAddress, _ body: (RunningServer) async throws -> Result
 ) async throws -> Result {
   var configuration = ServerConfiguration.loopback
-  configuration.disableTLS = true
-  configuration.disablePlaintext = true
   configuration.xdsAddress = address
   let service = CalloutService([], controlPlane: server, configuration: configuration, logger: LogRecorder().logger)
   return try await withRunningServer(service, body)
