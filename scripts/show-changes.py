@@ -16,7 +16,20 @@ METHOD, PATH, BODY = "POST", "/anything/else", "hello"
 HEADERS = {"foo": "bar", "content-type": "text/plain", "host": "example.com"}
 
 # Envoy's own additions, and what differs from one message to the next.
-IGNORED = {"x-forwarded-proto", "date", "content-length", "transfer-encoding"}
+IGNORED = {
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-path",
+    "x-envoy-upstream-service-time",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+    "server",
+    "date",
+    "content-length",
+    "transfer-encoding",
+}
 
 
 def exchange(port):
