@@ -49,9 +49,12 @@ public struct GRPCServerContext: Sendable {
   public let metadata: Metadata
   /// The client's address as text, or nil for a Unix-domain socket.
   public let peer: String?
+  /// The DNS names and URIs in the client's certificate; none where it has shown none.
+  public let peerNames: [String]
 
   init(_ call: ServerCall) {
     metadata = Metadata(call.headers)
     peer = call.connection.peer
+    peerNames = call.connection.peerNames
   }
 }

@@ -82,17 +82,16 @@ final class DiscoveryCall: ServerCallHandler {
 
   /// The first request says who the client is, which does not change.
   private func meet(_ node: Node?) throws(GRPCStatus) {
-    guard let node else { return hasNode = true }
     guard hasNode else {
-      try service.authorize(node, call)
+      let node = node ?? Node()
+      try service.authorize(node, XDSServer.Peer(call))
       hasNode = true
       info.node = node
       state.wrapsResources = node.clientFeatures.contains("xds.config.resource-in-sotw")
       return
     }
-    guard node.id == info.node.id else {
-      throw GRPCStatus(.invalidArgument, "\(DiscoveryViolation.otherNode(node.id, info.node.id))")
-    }
+    guard let node, node.id != info.node.id else { return }
+    throw GRPCStatus(.invalidArgument, "\(DiscoveryViolation.otherNode(node.id, info.node.id))")
   }
 
   private func handle(_ request: DiscoveryRequest) {

@@ -53,11 +53,12 @@ final class DiscoveryService: Sendable {
   }
 
   /// Lets a node in only if it is who its certificate says, where that is asked for.
-  func authorize(_ node: Node, _ call: ServerCall) throws(GRPCStatus) {
-    guard let isAllowed = configuration.isAllowed else { return }
-    let peer = XDSServer.Peer(address: call.peer, names: call.connection.peerNames)
-    guard isAllowed(node, peer) else {
+  func authorize(_ node: Node, _ peer: XDSServer.Peer) throws(GRPCStatus) {
+    guard allows(node, to: peer) else {
       throw GRPCStatus(.permissionDenied, "node '\(node.id)' is not whom the client's certificate names")
     }
   }
+
+  /// Whether a peer may have a node's configuration, and know of it.
+  func allows(_ node: Node, to peer: XDSServer.Peer) -> Bool { configuration.isAllowed?(node, peer) ?? true }
 }

@@ -41,8 +41,8 @@ package final class RESTHandler: ChannelInboundHandler, RemovableChannelHandler 
   package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
-    let server = server
-    let answer = context.eventLoop.makeFutureWithTask { await Self.answer(head, body, server) }
+    let (server, peer) = (server, XDSServer.Peer(context.channel))
+    let answer = context.eventLoop.makeFutureWithTask { await Self.answer(head, body, server, peer) }
     let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
     answer.whenSuccess { bound.value.handler.write($0, to: head, bound.value.context) }
   }
@@ -74,7 +74,9 @@ package final class RESTHandler: ChannelInboundHandler, RemovableChannelHandler 
     }
   }
 
-  private static func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ server: XDSServer) async -> Answer {
+  private static func answer(
+    _ head: HTTPRequestHead, _ body: ByteBuffer, _ server: XDSServer, _ peer: XDSServer.Peer
+  ) async -> Answer {
     let path = head.uri.prefix { $0 != "?" }
     guard let type = types[String(path)] else {
       return .failed(.notFound, "no such path: give /v3/discovery: and one of \(names)")
@@ -87,22 +89,24 @@ package final class RESTHandler: ChannelInboundHandler, RemovableChannelHandler 
       var request = try Envoy_Service_Discovery_V3_DiscoveryRequest(
         jsonUTF8Bytes: Array(body.readableBytesView), options: options)
       request.typeURL = type.typeURL
-      return await answer(request, server)
+      return await answer(request, server, peer)
     } catch {
       return .failed(.badRequest, "the body is no DiscoveryRequest in JSON: \(error)")
     }
   }
 
   private static func answer(
-    _ request: Envoy_Service_Discovery_V3_DiscoveryRequest, _ server: XDSServer
+    _ request: Envoy_Service_Discovery_V3_DiscoveryRequest, _ server: XDSServer, _ peer: XDSServer.Peer
   ) async -> Answer {
     do {
-      guard case .response(let response) = try await server.fetch(request) else { return Answer(status: .notModified) }
+      guard case .response(let response) = try await server.fetch(request, from: peer) else {
+        return Answer(status: .notModified)
+      }
       var options = JSONEncodingOptions()
       options.preserveProtoFieldNames = true
       return Answer(status: .ok, body: try response.jsonUTF8Bytes(options: options), isJSON: true)
     } catch let status as GRPCStatus {
-      return .failed(.internalServerError, status.message)
+      return .failed(status.code == .permissionDenied ? .forbidden : .internalServerError, status.message)
     } catch {
       return .failed(.internalServerError, "cannot be answered in JSON: \(error)")
     }

@@ -12,13 +12,13 @@ extension XDSServer {
     return GRPCService(
       "envoy.service.status.v3.ClientStatusDiscoveryService",
       methods: [
-        .unary("FetchClientStatus") { (request: Envoy_Service_Status_V3_ClientStatusRequest, _) in
-          await Self.status(request, service)
+        .unary("FetchClientStatus") { (request: Envoy_Service_Status_V3_ClientStatusRequest, context) in
+          await Self.status(request, for: Peer(context), service)
         },
-        GRPCMethod("StreamClientStatus") { requests, responses, _ in
+        GRPCMethod("StreamClientStatus") { requests, responses, context in
           for try await bytes in requests {
             let request = try Envoy_Service_Status_V3_ClientStatusRequest(grpcMessage: bytes)
-            try await responses.send(await Self.status(request, service))
+            try await responses.send(await Self.status(request, for: Peer(context), service))
           }
         },
       ],
@@ -26,13 +26,14 @@ extension XDSServer {
   }
 
   private static func status(
-    _ request: Envoy_Service_Status_V3_ClientStatusRequest, _ service: DiscoveryService
+    _ request: Envoy_Service_Status_V3_ClientStatusRequest, for peer: Peer, _ service: DiscoveryService
   ) async -> Envoy_Service_Status_V3_ClientStatusResponse {
     var response = Envoy_Service_Status_V3_ClientStatusResponse()
     for stream in service.open {
-      let configuration = try? await stream.eventLoop.submit {
+      let configuration = try? await stream.eventLoop.submit { () -> Envoy_Service_Status_V3_ClientConfig? in
         let call = stream.value
-        return request.matches(call.info.node) ? call.clientConfig(withContents: !request.excludeResourceContents) : nil
+        guard request.matches(call.info.node), service.allows(call.info.node, to: peer) else { return nil }
+        return call.clientConfig(withContents: !request.excludeResourceContents)
       }.get()
       if let configuration = configuration ?? nil { response.config.append(configuration) }
     }

@@ -11,14 +11,18 @@ extension XDSServer {
     case response(Envoy_Service_Discovery_V3_DiscoveryResponse)
   }
 
-  /// Throws `GRPCStatus` UNAVAILABLE when nothing is published for the node, and what a callback throws.
-  package func fetch(_ message: Envoy_Service_Discovery_V3_DiscoveryRequest) async throws -> FetchResult {
+  /// Throws `GRPCStatus` UNAVAILABLE when nothing is published for the node, PERMISSION_DENIED when the peer may not
+  /// have it, and what a callback throws.
+  package func fetch(_ message: Envoy_Service_Discovery_V3_DiscoveryRequest, from peer: Peer) async throws
+    -> FetchResult
+  {
     let (request, node) = DiscoveryMessages.request(message)
-    return try await Self.fetch(request, node ?? Node(), service)
+    return try await Self.fetch(request, node ?? Node(), peer, service)
   }
 
   static func fetch(
-    _ message: Envoy_Service_Discovery_V3_DiscoveryRequest, _ type: ResourceType?, _ service: DiscoveryService
+    _ message: Envoy_Service_Discovery_V3_DiscoveryRequest, _ type: ResourceType?, from peer: Peer,
+    _ service: DiscoveryService
   ) async throws -> Envoy_Service_Discovery_V3_DiscoveryResponse {
     var (request, node) = DiscoveryMessages.request(message)
     if let type {
@@ -29,15 +33,16 @@ extension XDSServer {
     }
     // gRPC has no way to say that nothing changed but to say it again.
     if case .all(let names, _) = request.wants { request.wants = .all(names, version: "") }
-    guard case .response(let response) = try await fetch(request, node ?? Node(), service) else {
+    guard case .response(let response) = try await fetch(request, node ?? Node(), peer, service) else {
       throw GRPCStatus(.internal, "a fetch without a version was taken for unchanged")
     }
     return response
   }
 
   private static func fetch(
-    _ request: DiscoveryRequest, _ node: Node, _ service: DiscoveryService
+    _ request: DiscoveryRequest, _ node: Node, _ peer: Peer, _ service: DiscoveryService
   ) async throws -> FetchResult {
+    try service.authorize(node, peer)
     try await service.callbacks?.fetchReceived(request, from: node)
     guard let snapshot = service.cache.feed(for: node, type: request.type)?.snapshot else {
       throw GRPCStatus(.unavailable, "nothing is published for node '\(node.id)'")

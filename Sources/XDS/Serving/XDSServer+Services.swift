@@ -18,8 +18,8 @@ extension XDSServer {
       return GRPCMethod(name) { DiscoveryCall($0, service, .stateOfTheWorld, type) }
     }
     if name.hasPrefix("Delta") { return GRPCMethod(name) { DiscoveryCall($0, service, .delta, type) } }
-    return .unary(name) { (request: Envoy_Service_Discovery_V3_DiscoveryRequest, _) in
-      try await Self.fetch(request, type, service)
+    return .unary(name) { (request: Envoy_Service_Discovery_V3_DiscoveryRequest, context) in
+      try await Self.fetch(request, type, from: Peer(context), service)
     }
   }
 

@@ -57,12 +57,4 @@ public final class XDSServer: Sendable {
       }
     }
   }
-
-  /// Who is at the other end of a connection.
-  public struct Peer: Sendable, Hashable {
-    /// Its address as text, or nil for a Unix-domain socket.
-    public let address: String?
-    /// The DNS names and URIs in its certificate; none without mutual TLS.
-    public let names: [String]
-  }
 }
