@@ -16,12 +16,18 @@ final class DiscoveryCall: ServerCallHandler {
   /// Where types come from.
   private var sources: [Source] = []
   /// The feeds of the sources, the numbers under which we are known there, and what we told them last.
-  private var subscriptions: [(feed: ConfigurationFeed, id: Int, settled: Int)] = []
+  private var subscriptions: [(feed: ConfigurationFeed, id: Int, told: Told)] = []
   private var patience: Scheduled<Void>?
   private var waitsSince: NIODeadline?
   private var nextHeartbeat: Scheduled<Void>?
   private var nextRemoval: Scheduled<Void>?
   private var callbacks: CallbackQueue?
+
+  /// What a feed was told of the client last.
+  private struct Told: Equatable {
+    var generation = -1
+    var refusals: [RefusedResource] = []
+  }
 
   private struct Source {
     let type: ResourceType
@@ -118,7 +124,7 @@ final class DiscoveryCall: ServerCallHandler {
   private func subscribe(to feed: ConfigurationFeed) -> Int {
     let call = NIOLoopBound(self, eventLoop: call.eventLoop)
     let id = feed.subscribe(on: call.eventLoop, ConfigurationFeed.Progress(node: info.node.id)) { call.value.flush() }
-    subscriptions.append((feed, id, -1))
+    subscriptions.append((feed, id, Told()))
     return subscriptions.count - 1
   }
 
@@ -208,10 +214,13 @@ final class DiscoveryCall: ServerCallHandler {
 
   private func reportProgress(_ generations: [Int], _ published: DiscoveryState.Published) {
     guard callbacks?.isBusy != true, state.isSettled(published) else { return }
-    for index in subscriptions.indices where subscriptions[index].settled != generations[index] {
-      subscriptions[index].settled = generations[index]
-      subscriptions[index].feed.settled(
-        subscriptions[index].id, generation: generations[index], refusals: state.refusals)
+    let refusals = state.refusals
+    for index in subscriptions.indices {
+      // What it refuses of one generation may become more: it asks for one type after the other.
+      let news = Told(generation: generations[index], refusals: refusals)
+      guard subscriptions[index].told != news else { continue }
+      subscriptions[index].told = news
+      subscriptions[index].feed.settled(subscriptions[index].id, generation: news.generation, refusals: refusals)
     }
   }
 
