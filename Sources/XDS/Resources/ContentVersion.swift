@@ -20,6 +20,11 @@ enum ContentVersion {
   /// What a resource adds to the version of a set: sums of these tell sets apart, whatever the order.
   static func share(_ name: String, _ version: String) -> UInt64 { digest(Array("\(name)\0\(version)".utf8)) }
 
+  /// A version of some resources of a type.
+  static func of(_ resources: [Resource]) -> String {
+    ofSet(resources.reduce(0) { $0 &+ share($1.name, $1.version) })
+  }
+
   /// A version of a set of resources, from the sum of their shares.
   static func ofSet(_ sum: UInt64) -> String { hexadecimal(sum, digits: 16) }
 

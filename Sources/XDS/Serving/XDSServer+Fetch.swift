@@ -48,17 +48,20 @@ extension XDSServer {
       throw GRPCStatus(.unavailable, "nothing is published for node '\(node.id)'")
     }
     let set = snapshot[request.type] ?? .empty(request.type)
-    guard case .all(let names, let version) = request.wants, version != set.version else { return .unchanged }
+    guard case .all(let names, let held) = request.wants else { return .unchanged }
     var subscription = Subscription(allowsLegacyWildcard: true)
     subscription.set(names)
     let resources = set.resources.values.filter { subscription.contains($0) }.sorted { $0.name < $1.name }
+    // Of some names the version is that of these: a client that asks for more has not all of that version.
+    let version = subscription.isWildcard ? set.version : ContentVersion.of(resources)
+    guard version != held else { return .unchanged }
     var response = Envoy_Service_Discovery_V3_DiscoveryResponse()
-    response.versionInfo = set.version
+    response.versionInfo = version
     response.typeURL = request.type.typeURL
     response.resources = resources.map(\.message)
     if !service.configuration.identifier.isEmpty { response.controlPlane.identifier = service.configuration.identifier }
     await service.callbacks?.fetchAnswered(
-      request, version: set.version, names: resources.map(\.name), to: node)
+      request, version: version, names: resources.map(\.name), to: node)
     return .response(response)
   }
 }
