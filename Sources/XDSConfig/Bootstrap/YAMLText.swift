@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import EnvoyAPI
-internal import EnvoyConfigAPI
 internal import SwiftProtobuf
 internal import Yams
 
 extension Message {
   /// The message as YAML with Envoy's names of fields.
   func yaml() throws(ConfigurationProblem) -> String {
-    _ = registeredTypes
+    RegisteredTypes.register()
     var options = JSONEncodingOptions()
     options.preserveProtoFieldNames = true
     options.useDeterministicOrdering = true
@@ -20,19 +18,6 @@ extension Message {
     }
   }
 }
-
-/// JSON has the content of an `Any`, for which its type has to be known.
-private let registeredTypes: Void = {
-  let types: [any Message.Type] = [
-    ConnectionManagerMessage.self, DownstreamTLSMessage.self, ExtAuthzMessage.self, ExtAuthzRouteMessage.self,
-    ExtProcMessage.self, ExtProcRouteMessage.self, FilterConfigMessage.self, HTTPProtocolOptionsMessage.self,
-    NetworkExtProcMessage.self, RouterMessage.self, TCPProxyMessage.self, UpstreamTLSMessage.self,
-    Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog.self,
-    Envoy_Extensions_AccessLoggers_Stream_V3_StdoutAccessLog.self,
-    Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector.self,
-  ]
-  for type in types { Google_Protobuf_Any.register(messageType: type) }
-}()
 
 extension Node {
   /// The node as people write it: one member a line, quotes only where they are needed, and long texts as blocks.

@@ -59,6 +59,8 @@ extension Resource {
     _ type: ResourceType, _ name: String, _ message: some Message, _ ttl: Duration?,
     _ collect: (inout ReferenceCollector) -> Void
   ) {
+    // By REST it is sent as JSON.
+    RegisteredTypes.register()
     var collector = ReferenceCollector()
     collect(&collector)
     self.init(type, name: name, body: message.stableBytes, ttl: ttl, references: collector.references)
