@@ -15,9 +15,15 @@ package struct TLSIdentity: Sendable, Hashable {
 extension TLSIdentity {
   /// Makes a self-signed identity for localhost that exists only in memory.
   ///
-  /// An ECDSA P-256 key and a certificate valid for `days` from an hour ago, with the names `localhost`,
-  /// 127.0.0.1 and ::1. Who connects cannot verify it, except by its fingerprint.
-  package static func selfSigned(days: Int = 365) throws(TLSError) -> TLSIdentity {
+  /// An ECDSA P-256 key and a certificate valid for `days` from an hour ago. Who connects cannot verify it, except by
+  /// its fingerprint.
+  ///
+  /// - Parameters:
+  ///   - subject: its common name. Two authorities of one name cannot be told apart.
+  ///   - names: whom it is for, as OpenSSL writes a `subjectAltName`.
+  package static func selfSigned(
+    days: Int = 365, subject: String = "localhost", names: String = "DNS:localhost,IP:127.0.0.1,IP:::1"
+  ) throws(TLSError) -> TLSIdentity {
     guard let key = callout_generate_p256(), let certificate = X509_new() else {
       throw .openSSL(.certificateUnusable, "cannot make a self-signed certificate")
     }
@@ -31,10 +37,10 @@ extension TLSIdentity {
     X509_gmtime_adj(X509_getm_notAfter(certificate), days * 86_400)
     X509_set_pubkey(certificate, key)
     let name = X509_get_subject_name(certificate)
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, "localhost", -1, -1, 0)
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, subject, -1, -1, 0)
     X509_set_issuer_name(certificate, name)
     add(NID_basic_constraints, "critical,CA:TRUE", to: certificate)
-    add(NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1", to: certificate)
+    add(NID_subject_alt_name, names, to: certificate)
     guard X509_sign(certificate, key, EVP_sha256()) > 0 else {
       throw .openSSL(.certificateUnusable, "cannot sign the self-signed certificate")
     }

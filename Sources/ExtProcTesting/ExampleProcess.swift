@@ -7,6 +7,8 @@ package struct ExampleProcess {
   package let process: ChildProcess
   package let plaintext: ListenAddress
   package let health: ListenAddress
+  /// Where it serves discovery, if it does.
+  package let xds: ListenAddress?
 
   package static func start(
     _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = "/dev/null"
@@ -33,7 +35,8 @@ package struct ExampleProcess {
       guard let plaintext = address("plaintext", in: output), let health = address("health", in: output) else {
         return nil
       }
-      return ExampleProcess(process: process, plaintext: plaintext, health: health)
+      return ExampleProcess(
+        process: process, plaintext: plaintext, health: health, xds: address("xds", in: output))
     }
   }
 

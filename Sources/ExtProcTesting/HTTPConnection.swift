@@ -18,9 +18,15 @@ public final class HTTPConnection: Sendable {
   }
 
   /// Connects in plaintext, or over TLS where there are certificates (PEM) to trust.
-  public static func connect(to address: ListenAddress, trusting roots: [UInt8]? = nil) async throws -> HTTPConnection {
+  ///
+  /// - Parameter identity: the client's own certificate chain and key, PEM, for servers that ask for one.
+  public static func connect(
+    to address: ListenAddress, trusting roots: [UInt8]? = nil,
+    identity: (certificateChain: [UInt8], privateKey: [UInt8])? = nil
+  ) async throws -> HTTPConnection {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
-    let context = try roots.map { try TLSContext(trustRoots: $0, protocols: ["http/1.1"]) }
+    let identity = identity.map { TLSIdentity(certificateChain: $0.certificateChain, privateKey: $0.privateKey) }
+    let context = try roots.map { try TLSContext(trustRoots: $0, protocols: ["http/1.1"], identity: identity) }
     let established = loop.makePromise(of: NIOLoopBound<ExchangeHandler>.self)
     let bootstrap = ClientBootstrap(group: loop).channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
