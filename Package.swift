@@ -286,8 +286,9 @@ let package = Package(
     .testTarget(
       name: "XDSTests",
       dependencies: [
-        "XDS", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "ExtProcTesting", nioCore, nioPosix, nioLocks, protobuf,
-        logging,
+        "XDS", "XDSConfig", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "EnvoyConfigAPI",
+        "ExtProcTesting", nioCore, nioPosix, nioLocks, protobuf, logging,
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .testTarget(
