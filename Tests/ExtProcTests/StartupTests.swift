@@ -6,21 +6,6 @@ import Testing
 
 @Suite("A program that cannot start says why in one line", .timeLimit(.minutes(1)))
 struct StartupTests {
-  /// Runs the program and expects exit code 2 and one line with these words, and no other.
-  private func expectRefusal(
-    _ words: [String], _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation
-  ) async throws {
-    let process = try ExampleProcess.start("AddHeader", arguments)
-    let status = await process.exitStatus
-    let lines = process.output.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(status == 2, "\(process.output)", sourceLocation: sourceLocation)
-    #expect(lines.count == 2 && lines.last == "", "\(process.output)", sourceLocation: sourceLocation)
-    #expect(lines.first?.hasPrefix("AddHeader: ") == true, "\(process.output)", sourceLocation: sourceLocation)
-    for word in words {
-      #expect(lines.first?.contains(word) == true, "\(process.output)", sourceLocation: sourceLocation)
-    }
-  }
-
   private func withPEMs(_ body: (_ directory: String) async throws -> Void) async throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "pem-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
