@@ -14,11 +14,11 @@ struct ConformanceTests {
 
   private func run(
     _ variant: Variant, _ resources: [Resource],
-    _ body: (SnapshotCache, WireClient) async throws -> Void
+    _ body: (SnapshotCache, WireClient, ControlPlane) async throws -> Void
   ) async throws {
     let cache = SnapshotCache()
     cache.publish(try Snapshot(resources))
-    try await ControlPlane.run(cache) { plane in try await body(cache, try await plane.client(variant)) }
+    try await ControlPlane.run(cache) { plane in try await body(cache, try await plane.client(variant), plane) }
   }
 
   /// What a response has to hold after a change: all that was asked for where State of the World tells a type whole.
@@ -30,7 +30,7 @@ struct ConformanceTests {
 
   @Test("AC-100, AC-101, AC-102: everything in one response, and so is each change", arguments: Variant.all, wholeTypes)
   func wildcard(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["a", "b", "c"])) { cache, client in
+    try await run(variant, make(type, ["a", "b", "c"])) { cache, client, _ in
       try await client.subscribe(type)
       let first = try await client.take(type)
       #expect(first.contents == ["a": "1", "b": "1", "c": "1"] && first.nonce == "1")
@@ -48,7 +48,7 @@ struct ConformanceTests {
 
   @Test("AC-103, AC-104: some by name, and of changes only those", arguments: Variant.all, types)
   func subset(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["b", "d", "g", "l"])) { cache, client in
+    try await run(variant, make(type, ["b", "d", "g", "l"])) { cache, client, _ in
       try await client.subscribe(type, ["l", "g"])
       #expect(try await client.take(type).contents == ["g": "1", "l": "1"])
       cache.publish(try Snapshot(make(type, ["b@2", "d@2", "g", "l"])))
@@ -61,7 +61,7 @@ struct ConformanceTests {
 
   @Test("AC-110: a name that is asked for twice is answered once", arguments: Variant.all, types)
   func duplicateNames(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["a", "b"])) { _, client in
+    try await run(variant, make(type, ["a", "b"])) { _, client, _ in
       try await client.subscribe(type, ["a", "a", "b", "a"])
       let answer = try await client.take(type)
       #expect(answer.contents == ["a": "1", "b": "1"])
@@ -70,7 +70,7 @@ struct ConformanceTests {
 
   @Test("AC-105: what does not exist comes once it does", arguments: Variant.all, types)
   func createdLater(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["a", "b"])) { cache, client in
+    try await run(variant, make(type, ["a", "b"])) { cache, client, _ in
       try await client.subscribe(type, ["a", "z"])
       let first = try await client.take(type)
       #expect(first.contents == ["a": "1"] && first.removed == (variant.speaks == .delta ? ["z"] : []))
@@ -85,7 +85,7 @@ struct ConformanceTests {
     "AC-106: two types side by side do not touch each other", arguments: Variant.all,
     [[ResourceType.cluster, .listener], [.routeConfiguration, .clusterLoadAssignment]])
   func twoTypes(variant: Variant, types: [ResourceType]) async throws {
-    try await run(variant, types.flatMap { make($0, ["a", "b"]) }) { cache, client in
+    try await run(variant, types.flatMap { make($0, ["a", "b"]) }) { cache, client, _ in
       var versions: [ResourceType: String] = [:]
       for type in types {
         try await client.subscribe(type, ["a", "b"])
@@ -105,7 +105,7 @@ struct ConformanceTests {
 
   @Test("AC-107: of what was unsubscribed from, nothing more comes", arguments: Variant.all, types)
   func unsubscribeSome(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["a", "b", "c"])) { cache, client in
+    try await run(variant, make(type, ["a", "b", "c"])) { cache, client, _ in
       try await client.subscribe(type, ["a", "b", "c"])
       #expect(try await client.take(type).contents == ["a": "1", "b": "1", "c": "1"])
       try await client.unsubscribe(type, ["b", "c"])
@@ -122,10 +122,11 @@ struct ConformanceTests {
 
   @Test("AC-108: who unsubscribes from everything hears nothing", arguments: Variant.all, types)
   func unsubscribeAll(variant: Variant, type: ResourceType) async throws {
-    try await run(variant, make(type, ["a", "b"])) { cache, client in
+    try await run(variant, make(type, ["a", "b"])) { cache, client, plane in
       try await client.subscribe(type, ["a", "b"])
       #expect(try await client.take(type).contents == ["a": "1", "b": "1"])
       try await client.unsubscribe(type, ["a", "b"])
+      try await plane.waitForStreams { $0.types[type]?.subscription.isEmpty == true }
       cache.publish(try Snapshot(make(type, ["a@2", "b@2"])))
       cache.publish(try Snapshot(make(type, ["a@3"])))
       // Nothing came in between; and it is no wildcard.

@@ -23,7 +23,8 @@ struct PublishingTests {
     try await ControlPlane.run(cache) { plane in
       let client = try await plane.client(variant)
       for type in Self.types { try await client.subscribe(type, ["r"]) }
-      try await cache.waitForWatchers(variant.isAggregated ? 1 : Self.types.count)
+      try await plane.waitForStreams(variant.isAggregated ? 1 : Self.types.count)
+      try await plane.waitForStreams { $0.types.count == (variant.isAggregated ? Self.types.count : 1) }
       cache.publish(try snapshot())
       // In the order in which they are used.
       let order = Self.types.sorted { $0.additionRank < $1.additionRank }
@@ -33,12 +34,15 @@ struct PublishingTests {
         #expect(answer.contents == ["r": "1"])
         versions[type] = answer.version
       }
+      try await plane.waitForAnswers()
       cache.publish(try snapshot("2", of: [.clusterLoadAssignment]))
       let changed = try await client.take(.clusterLoadAssignment)
       #expect(changed.contents == ["r": "2"] && changed.version != versions[.clusterLoadAssignment])
       // Nothing else came in between: it is the next response of each stream.
+      try await plane.waitForAnswers()
       cache.publish(try snapshot("3"))
       for type in order { #expect(try await client.take(type).contents == ["r": "3"]) }
+      try await plane.waitForAnswers()
       cache.publish(try snapshot("1"))
       for type in order { #expect(try await client.take(type).version == versions[type]) }
     }
