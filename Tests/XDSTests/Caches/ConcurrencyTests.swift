@@ -45,11 +45,14 @@ struct ConcurrencyTests {
     let cache = try LinearCache(.clusterLoadAssignment)
     try await ControlPlane.run(cache) { plane in
       let channel = try await plane.channel()
-      var streams: [WireStream] = []
+      var clients: [WireClient] = []
       for index in 0..<50 {
-        let stream = try await WireStream.open(channel, index % 2 == 0 ? .delta : .stateOfTheWorld)
-        try await stream.ask(.clusterLoadAssignment, ["r\(index)"])
-        streams.append(stream)
+        let speaks: DiscoveryProtocol = index % 2 == 0 ? .delta : .stateOfTheWorld
+        let client = WireClient(channel, Variant(speaks: speaks, isAggregated: true), node: "node")
+        try await client.subscribe(.clusterLoadAssignment, ["r\(index)"])
+        // Delta tells first that it does not exist.
+        if speaks == .delta { try await client.take(.clusterLoadAssignment) }
+        clients.append(client)
       }
       try await cache.waitForWatchers(50, .clusterLoadAssignment)
       await withTaskGroup(of: Void.self) { tasks in
@@ -58,14 +61,11 @@ struct ConcurrencyTests {
         }
       }
       #expect(cache.resources.count == 50)
-      for (index, stream) in streams.enumerated() {
-        var answer = try await stream.next(.clusterLoadAssignment)
-        // Delta was told first that it did not exist.
-        if !answer.removed.isEmpty { answer = try await stream.next(.clusterLoadAssignment) }
-        #expect(answer.contents == ["r\(index)": "1"])
+      for (index, client) in clients.enumerated() {
+        #expect(try await client.next(.clusterLoadAssignment).contents == ["r\(index)": "1"])
       }
-      for (count, stream) in streams.enumerated() {
-        stream.call.cancel()
+      for (count, client) in clients.enumerated() {
+        try await client.stream(.clusterLoadAssignment).call.cancel()
         try await cache.waitForWatchers(49 - count, .clusterLoadAssignment)
       }
     }
