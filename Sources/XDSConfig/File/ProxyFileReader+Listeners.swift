@@ -31,7 +31,8 @@ extension ProxyFileReader {
     let map = try value.map(
       "an HTTP listener",
       keys: Self.common + [
-        "routes", "hosts", "edge", "idle_timeout", "stream_idle_timeout", "request_timeout", "buffer_limit", "websocket",
+        "routes", "hosts", "edge", "idle_timeout", "stream_idle_timeout", "request_timeout", "buffer_limit",
+        "websocket",
       ])
     let name = try newName(map, "listeners", among: proxy.listeners.map(\.name))
     let uses = try calloutUses(map, in: proxy, network: false)
