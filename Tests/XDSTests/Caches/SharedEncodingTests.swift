@@ -12,7 +12,7 @@ import Testing
 
   private func streams(_ count: Int, _ speaks: DiscoveryProtocol) throws -> [DiscoveryState] {
     try (0..<count).map { _ in
-      var state = DiscoveryState(speaks)
+      let state = DiscoveryState(speaks)
       let wants: DiscoveryRequest.Wants =
         speaks == .delta
         ? .change(subscribe: [], unsubscribe: [], initialVersions: [:]) : .all([], version: "")
@@ -23,7 +23,7 @@ import Testing
 
   @Test("AC-64: resources are encoded once for all streams, and so are changes", arguments: DiscoveryProtocol.allCases)
   func once(speaks: DiscoveryProtocol) throws {
-    var streams = try streams(3, speaks)
+    let streams = try streams(3, speaks)
     var sets = [try ResourceSet(.cluster, make(.cluster, ["a", "b", "c"]))]
     sets.append(sets[0].changing(updates: make(.cluster, ["b@2"]), removals: ["a"]))
     for set in sets {

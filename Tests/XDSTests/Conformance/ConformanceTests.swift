@@ -126,7 +126,7 @@ struct ConformanceTests {
       try await client.subscribe(type, ["a", "b"])
       #expect(try await client.take(type).contents == ["a": "1", "b": "1"])
       try await client.unsubscribe(type, ["a", "b"])
-      try await plane.waitForStreams { $0.types[type]?.subscription.isEmpty == true }
+      try await plane.waitForStreams { $0[type]?.subscription.isEmpty == true }
       cache.publish(try Snapshot(make(type, ["a@2", "b@2"])))
       cache.publish(try Snapshot(make(type, ["a@3"])))
       // Nothing came in between; and it is no wildcard.

@@ -69,12 +69,12 @@ struct DeltaConformanceTests {
       try await client.subscribe(type, ["a", "b"])
       try await client.take(type)
       try await client.unsubscribe(type, ["b"])
-      try await plane.waitForStreams { $0.types[type]?.subscription.names == ["a"] }
+      try await plane.waitForStreams { $0[type]?.subscription.names == ["a"] }
       cache.publish(try Snapshot(make(type, ["a", "b@2", "probe"])))
       cache.publish(try Snapshot(make(type, ["a@2", "b@2", "probe"])))
       #expect(try await client.take(type).contents == ["a": "2"])
       try await client.unsubscribe(type, ["a"])
-      try await plane.waitForStreams { $0.types[type]?.subscription.isEmpty == true }
+      try await plane.waitForStreams { $0[type]?.subscription.isEmpty == true }
       cache.publish(try Snapshot(make(type, ["a@3", "b@3", "probe"])))
       try await client.subscribe(type, ["probe"])
       let answer = try await client.take(type)
