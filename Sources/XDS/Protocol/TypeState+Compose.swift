@@ -84,7 +84,7 @@ extension TypeState {
         updated: changes.updated.filter { subscription.contains($0) && sent[$0.name] != $0.version },
         removed: changes.removed.filter { sent[$0] != nil })
     }
-    if subscription.isWildcard { return ResourceChanges(from: sent, to: set) }
+    if subscription.isWildcard { return sent.isEmpty ? set.whole : ResourceChanges(from: sent, to: set) }
     return ResourceChanges(
       updated: wanted(of: set).filter { sent[$0.name] != $0.version },
       removed: sent.keys.filter { set.resources[$0] == nil }.sorted())

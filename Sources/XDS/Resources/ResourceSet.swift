@@ -21,6 +21,8 @@ public final class ResourceSet: Sendable {
   private struct Cached {
     /// The differences from sets that streams had, newest last.
     var changes: [Known] = []
+    /// The difference from nothing.
+    var whole: ResourceChanges?
     var body: ByteBuffer?
   }
 
@@ -115,6 +117,16 @@ public final class ResourceSet: Sendable {
       cache.changes.append(Known(old: old, changes: changes))
     }
     return changes
+  }
+
+  /// What a client that has nothing lacks. Made once for all streams.
+  package var whole: ResourceChanges {
+    cache.withLockedValue { cache in
+      if let whole = cache.whole { return whole }
+      let whole = ResourceChanges(from: [:], to: self)
+      cache.whole = whole
+      return whole
+    }
   }
 
   /// Streams that are further behind compare for themselves.
