@@ -88,6 +88,10 @@ struct ControlPlaneExampleTests {
           ], input: input)
         defer { process.send(signal: SIGKILL) }
         let xds = try await process.waitForOutput { ExampleProcess.address("xds", in: $0) }
+        let rest = try await HTTPConnection.connect(to: xds)
+        let clusters = try await rest.send(HTTPRequest("POST", "/v3/discovery:clusters", body: "{}"))
+        #expect(clusters.status == 200 && clusters.text.contains("httpbin_service"), "\(clusters.text)")
+        await rest.close()
         #expect(process.output.contains("plaintext=off") && process.output.contains("secure=off"))
         try await withEnvoy(bootstrap: try await Self.bootstrap(xds)) { envoy in
           #expect(try await get(envoy.address).fields["x-upstream"] == "one")
