@@ -82,7 +82,9 @@ public struct ServerOptions: ParsableArguments {
     configuration.xdsClientAuthoritiesPath = xdsClientAuthoritiesPath
     configuration.proxyConfigurationPath = proxyConfigurationPath
     configuration.advertisedHost = advertisedHost
-    configuration.wantsProxy = xdsAddress != nil || xdsClientAuthoritiesPath != nil || printEnvoyConfig || check
+    // A bootstrap says only where discovery is.
+    let servesDiscovery = !printEnvoyBootstrap && (xdsAddress != nil || xdsClientAuthoritiesPath != nil)
+    configuration.wantsProxy = servesDiscovery || printEnvoyConfig || check
     configuration.proxyCommand = try proxyCommand()
     configuration.secureHealthCheck = secureHealthCheck
     configuration.combinedHealthCheck = combinedHealthCheck

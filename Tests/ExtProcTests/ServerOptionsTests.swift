@@ -15,6 +15,15 @@ struct ServerOptionsTests {
     try ServerOptions.parse(arguments.map(ServerOptions.spelledInKebabCase)).configuration()
   }
 
+  @Test("what serves discovery, prints or checks needs a description of proxies, but a bootstrap needs none")
+  func description() throws {
+    #expect(try !configuration().wantsProxy)
+    #expect(try configuration("--xds-address", "127.0.0.1:1").wantsProxy)
+    #expect(try configuration("--check").wantsProxy)
+    #expect(try configuration("--print-envoy-config").wantsProxy)
+    #expect(try !configuration("--xds-address", "127.0.0.1:1", "--print-envoy-bootstrap").wantsProxy)
+  }
+
   @Test("without options the ports are 8443, 8080 and 8000 on every interface")
   func defaults() throws {
     let configuration = try configuration()
