@@ -193,6 +193,7 @@ let package = Package(
     .executableTarget(
       name: "XDSBench",
       dependencies: [
+        "ExtProc", "Callouts",
         "XDS", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore,
         nioPosix, nioLocks,
         protobuf, logging, signals, arguments,

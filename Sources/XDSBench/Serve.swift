@@ -3,6 +3,7 @@ import ArgumentParser
 import CalloutGRPC
 import CalloutServing
 import CalloutTransport
+import ExtProc
 import Foundation
 import Logging
 import NIOCore
@@ -25,6 +26,9 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "Threads.")
   var threads = System.coreCount
 
+  @Option(help: "Where to serve a callout too, in plaintext, to see what publishing costs it.")
+  var callout: ListenAddress?
+
   func validate() throws {
     for (flag, value) in [("--clusters", clusters), ("--threads", threads)] {
       guard value >= 1 else { throw ValidationError("\(flag) \(value): give at least 1") }
@@ -34,6 +38,23 @@ struct Serve: AsyncParsableCommand {
 
   func run() async throws {
     ProcessLimits.raiseFiles()
+    try await withCallout { try await serve() }
+  }
+
+  /// Serves a callout while `body` runs, if there is to be one.
+  private func withCallout(_ body: () async throws -> Void) async throws {
+    guard let callout else { return try await body() }
+    var configuration = ServerConfiguration()
+    configuration.plaintextAddress = callout
+    configuration.disableTLS = true
+    configuration.combinedHealthCheck = true
+    let serving = Task { try await HeaderCallout().service(configuration).run() }
+    try await body()
+    serving.cancel()
+    try? await serving.value
+  }
+
+  private func serve() async throws {
     try await serve { address in
       // At once, where `print` would wait until a pipe is worth it.
       FileHandle.standardOutput.write(Data("listening on \(address), \(clusters) clusters\n".utf8))
@@ -58,5 +79,12 @@ struct Serve: AsyncParsableCommand {
     server.closeConnections()
     await server.drain()
     try await group.shutdownGracefully()
+  }
+}
+
+/// As little as a callout does.
+private final class HeaderCallout: CalloutServer, @unchecked Sendable {
+  override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    .mutate(set: ["x-callout": "yes"])
   }
 }
