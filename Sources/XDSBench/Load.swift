@@ -33,6 +33,9 @@ struct Load: AsyncParsableCommand {
   @Option(help: "Seconds after which an update that not everybody has acknowledged is given up.")
   var timeout = 60
 
+  @Option(help: ArgumentHelp("Time between an update's last acknowledgement and the next.", valueName: "milliseconds"))
+  var pause = 0
+
   @Option(help: "Seconds to wait before the server's idle memory is looked at: it gives back what a burst took.")
   var rest = 3
 
@@ -45,6 +48,7 @@ struct Load: AsyncParsableCommand {
     ] {
       guard value >= 1 else { throw ValidationError("\(flag) \(value): give at least 1") }
     }
+    guard pause >= 0 else { throw ValidationError("--pause \(pause): give milliseconds, or 0") }
     guard rest >= 0 else { throw ValidationError("--rest \(rest): give seconds, or 0") }
     guard (0..<100).contains(stuck) else { throw ValidationError("--stuck \(stuck): give percent under 100") }
   }
@@ -84,6 +88,7 @@ struct Load: AsyncParsableCommand {
       let published = try await server.publish(Control.Change(number: number, clusters: changed))
       let times = try await laps.wait(for: number, timeout: .seconds(timeout))
       report.record(published, times)
+      try await Task.sleep(for: .milliseconds(pause))
     }
     report.bytes = try await bytes(of: clients)
     report.after = try await server.usage
