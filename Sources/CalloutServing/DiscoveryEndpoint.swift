@@ -6,7 +6,8 @@ internal import NIOCore
 internal import NIOPosix
 internal import XDS
 
-/// The listener of a control plane, on event loops of its own: what it sends to many proxies at once holds up no callout.
+/// The listener of a control plane, on event loops of its own: what it sends to many proxies at once holds up no callout,
+/// and its threads give way to theirs.
 struct DiscoveryEndpoint {
   let listener: Listener
   private let server: GRPCServer
@@ -25,6 +26,7 @@ struct DiscoveryEndpoint {
       services: services + ReflectionService(reflecting: services).services, configuration: configuration,
       logger: logger)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    ThreadPriority.lower(group)
     do {
       let listener = try await listen(group) { channel in
         try channel.pipeline.syncOperations.addHandler(DiscoveryProtocolHandler(controlPlane, grpc: server))

@@ -71,6 +71,7 @@ struct Serve: AsyncParsableCommand {
     logger.logLevel = .warning
     let server = GRPCServer(services: XDSServer(cache, logger: logger).services + [fleet.service], logger: logger)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    if callout != nil { ThreadPriority.lower(group) }
     let listener = try await Listener.bind(to: listen.resolve(), group: group, tls: nil) { channel in
       try server.serve(channel)
     }
