@@ -38,10 +38,8 @@ package enum ProxyCommand: Sendable, Hashable {
 
   private func check(_ proxy: ProxyConfiguration) throws {
     let problems = proxy.problems()
-    for problem in problems { print("\(problem.severity): \(problem)") }
-    guard !problems.contains(where: { $0.severity == .error }) else {
-      throw StartupError("the proxy's configuration has errors: see above")
-    }
+    for problem in problems where problem.severity == .warning { print("warning: \(problem)") }
+    if let error = problems.first(where: { $0.severity == .error }) { throw StartupError("\(error)") }
     print("the proxy's configuration is good: \(try proxy.resources().count) resources")
   }
 

@@ -80,6 +80,13 @@ import Testing
     }
   }
 
+  @Test("A stream has only so many types", arguments: DiscoveryProtocol.allCases)
+  func manyTypes(speaks: DiscoveryProtocol) throws {
+    let harness = try DiscoveryHarness(speaks, [])
+    for number in 0..<100 { _ = try harness.subscribe(ResourceType(typeURL: "type/\(number)"), ["a"]) }
+    #expect(throws: DiscoveryViolation.tooManyTypes) { try harness.subscribe(.cluster) }
+  }
+
   @Test("AC-15: what was refused is not sent again before it changes")
   func refused() throws {
     let harness = try harness(make(.listener, ["a"]))

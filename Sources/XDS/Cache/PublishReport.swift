@@ -7,21 +7,26 @@ public struct PublishReport: Sendable {
 
   /// Waits until every client that is connected has answered all that it was sent, or until the time is over.
   ///
-  /// What was published later counts too: a client that has that has this. Returns one outcome for each stream.
+  /// What was published later counts too: a client that has that has this. Returns one outcome for each stream, but
+  /// for those that connected meanwhile and have not answered yet.
   public func converged(timeout: Duration = .seconds(30)) async -> [ClientOutcome] {
+    let awaited = Set(feed.progress().map(\.id))
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await feed.waitUntilSettled(at: generation) }
       tasks.addTask { try? await Task.sleep(for: timeout) }
       await tasks.next()
       tasks.cancelAll()
     }
-    return outcomes
+    return outcomes { id, outcome in awaited.contains(id) || outcome.result != .pending }
   }
 
   /// How things stand now.
-  public var outcomes: [ClientOutcome] {
-    feed.progress().sorted { $0.id < $1.id }.map { _, progress in
-      ClientOutcome(node: progress.node, result: result(of: progress))
+  public var outcomes: [ClientOutcome] { outcomes { _, _ in true } }
+
+  private func outcomes(_ isWanted: (Int, ClientOutcome) -> Bool) -> [ClientOutcome] {
+    feed.progress().sorted { $0.id < $1.id }.compactMap { id, progress in
+      let outcome = ClientOutcome(node: progress.node, result: result(of: progress))
+      return isWanted(id, outcome) ? outcome : nil
     }
   }
 

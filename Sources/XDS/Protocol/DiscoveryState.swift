@@ -40,6 +40,9 @@ package final class DiscoveryState {
     self.limits = limits
   }
 
+  /// Types that a client may ask for on a stream; Envoy knows about a dozen.
+  private static let mostTypes = 100
+
   /// What is published of a type, or nil while nothing is.
   package typealias Published = (ResourceType) -> ResourceSet?
 
@@ -51,6 +54,7 @@ package final class DiscoveryState {
   ) throws(DiscoveryViolation) -> DiscoveryEvent? {
     let type = try checked(request.type)
     let isFirst = self[type] == nil
+    guard !isFirst || types.count < Self.mostTypes else { throw .tooManyTypes }
     let state = self[type] ?? insert(type)
     switch request.wants {
     case .all(let names, let version):
@@ -160,11 +164,13 @@ package enum DiscoveryViolation: Error, Hashable, CustomStringConvertible {
   case missingType
   case otherType(ResourceType, ResourceType)
   case otherNode(String, String)
+  case tooManyTypes
 
   package var description: String {
     switch self {
     case .missingType: "type URL is required for ADS"
     case .otherType(let type, let expected): "type_url '\(type.typeURL)' on a stream of \(expected.typeURL)"
+    case .tooManyTypes: "more types of resources than there are"
     case .otherNode(let node, let first): "node '\(node)' on a stream of node '\(first)'"
     }
   }
