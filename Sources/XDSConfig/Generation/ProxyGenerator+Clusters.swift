@@ -81,6 +81,8 @@ extension ProxyGenerator {
     return .with {
       $0.name = name
       $0.type = hasNames ? (dns == .allAddresses ? .strictDns : .logicalDns) : .static
+      // By default Envoy takes IPv6 addresses alone where there are some: of `localhost`, where often nobody listens.
+      if hasNames { $0.dnsLookupFamily = .v4Preferred }
       $0.loadAssignment = .init(name, at: addresses)
     }
   }
