@@ -18,7 +18,9 @@ public final class SnapshotCache: DiscoveryCache {
   ///
   /// - Parameter key: what the `NodeGroup` says of these nodes.
   @discardableResult
-  public func publish(_ snapshot: Snapshot, for key: String = "") -> PublishReport { feed(key, publishing: true).publish(snapshot) }
+  public func publish(_ snapshot: Snapshot, for key: String = "") -> PublishReport {
+    feed(key, publishing: true).publish(snapshot)
+  }
 
   /// The configuration of a group, or nil where none was published.
   public func snapshot(for key: String = "") -> Snapshot? { feeds.withLockedValue { $0[key]?.published }?.snapshot }
