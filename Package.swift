@@ -193,10 +193,8 @@ let package = Package(
     .executableTarget(
       name: "XDSBench",
       dependencies: [
-        "ExtProc", "Callouts",
-        "XDS", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI", "XDSConfig", nioCore,
-        nioPosix, nioLocks,
-        protobuf, logging, signals, arguments,
+        "XDS", "XDSConfig", "ExtProc", "Callouts", "CalloutTransport", "CalloutGRPC", "CalloutServing", "EnvoyAPI",
+        nioCore, nioPosix, nioLocks, protobuf, logging, signals, arguments,
       ],
       swiftSettings: strict),
 

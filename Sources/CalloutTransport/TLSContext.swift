@@ -25,6 +25,9 @@ package final class TLSContext: @unchecked Sendable {
     guard let clientTrustRoots else { return }
     try trust(clientTrustRoots)
     SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    // OpenSSL resumes a session with a client's certificate only in the context that it knows it from.
+    let context = Array("swift-callouts".utf8)
+    SSL_CTX_set_session_id_context(pointer, context, UInt32(context.count))
   }
 
   /// A client's context that trusts the certificates in `trustRoots` (PEM), or the system's where it is nil.

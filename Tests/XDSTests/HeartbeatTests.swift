@@ -53,6 +53,28 @@ import Testing
     #expect(heartbeat.version == response.version)
   }
 
+  @Test("State of the World: a heartbeat of clusters has them all, for what it lacks would be deleted")
+  func whole() throws {
+    let harness = try DiscoveryHarness(
+      .stateOfTheWorld, [make(.cluster, "brief", ttl: .seconds(1)), make(.cluster, "lasting")])
+    harness.state.wrapsResources = true
+    let sent = try harness.request(.cluster)
+    _ = try harness.accept(sent[0])
+    let heartbeat = try #require(harness.heartbeats().first)
+    #expect(heartbeat.names == ["brief", "lasting"] && heartbeat.version == sent[0].version)
+    #expect(decodeResources(heartbeat.body, .stateOfTheWorld).last == Array("lasting=1".utf8))
+  }
+
+  @Test("State of the World: a heartbeat has the version that the client accepted last")
+  func acceptedVersion() throws {
+    let harness = try DiscoveryHarness(.stateOfTheWorld, resources())
+    harness.state.wrapsResources = true
+    let sent = try harness.request(.clusterLoadAssignment, ["brief"])
+    _ = try harness.accept(sent[0], ["brief"])
+    #expect(try harness.publish(resources() + make(.clusterLoadAssignment, ["another"])).isEmpty)
+    #expect(harness.heartbeats().map(\.version) == [sent[0].version])
+  }
+
   @Test("A client that does not take wrapped resources gets them bare, and no heartbeats")
   func bare() throws {
     let harness = try DiscoveryHarness(.stateOfTheWorld, resources())

@@ -120,8 +120,20 @@ import Testing
     #expect(try harness.refuse(sent[0]).isEmpty)
     harness.state.stopWaiting()
     #expect(harness.sent().isEmpty)
-    #expect(!harness.isSettled)
+    // All is said that there is to say: the report tells of the cluster, and need not wait.
+    #expect(harness.isSettled)
     #expect(harness.state.refusals.map(\.description) == ["Cluster 'bad': no good"])
+  }
+
+  @Test("A cluster that is refused again is still none that a route may name", arguments: DiscoveryProtocol.allCases)
+  func refusedTwice(speaks: DiscoveryProtocol) throws {
+    let harness = try connected(speaks)
+    let first = try harness.publish(configuration("bad"))
+    #expect(try harness.refuse(first[0]).isEmpty)
+    let second = try harness.publish(configuration("bad", version: "2"))
+    #expect(second.map(\.type) == [.cluster])
+    #expect(try harness.refuse(second[0]).isEmpty)
+    #expect(harness.state[.routeConfiguration]?.sent["r"] == make(.routeConfiguration, "r", "old").version)
   }
 
   @Test("A client that does not answer is waited for only so long", arguments: DiscoveryProtocol.allCases)

@@ -158,6 +158,40 @@ import Testing
     #expect(try harness.accept(second[0], ["c1", "c2"]).isEmpty)
   }
 
+  @Test("A refusal of a response before the last counts")
+  func refusedBeforeTheLast() throws {
+    let harness = try harness(make(.clusterLoadAssignment, ["a@bad", "b"]))
+    let first = try harness.request(.clusterLoadAssignment, ["a"])
+    harness.state.stopWaiting()
+    let second = try harness.publish(make(.clusterLoadAssignment, ["a@bad2", "b"]))
+    #expect(second.map(\.nonce) == ["2"])
+    #expect(try harness.refuse(first[0], ["a"]).isEmpty)
+    #expect(harness.events == [.refused(.clusterLoadAssignment, nonce: "1", names: ["a"], detail: "no good")])
+    #expect(try harness.accept(second[0], ["a"]).isEmpty)
+    #expect(harness.events.last == .acknowledged(.clusterLoadAssignment, nonce: "2"))
+  }
+
+  @Test("Scopes of routes are told whole, as Envoy takes them")
+  func scopes() throws {
+    let harness = try harness(make(.scopedRouteConfiguration, ["a", "b"]))
+    let first = try harness.request(.scopedRouteConfiguration)
+    #expect(try harness.accept(first[0]).isEmpty)
+    let changed = try harness.publish(make(.scopedRouteConfiguration, ["a", "b@2"]))
+    #expect(changed.map(\.names) == [["a", "b"]])
+    #expect(try harness.accept(changed[0]).isEmpty)
+    #expect(try harness.publish(make(.scopedRouteConfiguration, ["b@2"])).map(\.names) == [["b"]])
+  }
+
+  @Test("A client that wants nothing any more has everything")
+  func unsubscribedWhileWaiting() throws {
+    let uses = [ResourceReference(.cluster, "bad")]
+    let harness = try harness([make(.cluster, "bad"), make(.routeConfiguration, "r", uses: uses)])
+    _ = try harness.refuse(try harness.request(.cluster)[0])
+    #expect(try harness.request(.routeConfiguration, ["r"]).isEmpty)
+    #expect(try harness.request(.routeConfiguration, []).isEmpty)
+    #expect(harness.state[.routeConfiguration]?.isDeferred == false)
+  }
+
   @Test("A name that was given up and is wanted again is sent again")
   func nameAgain() throws {
     let harness = try harness(make(.routeConfiguration, ["a", "b"]))

@@ -16,15 +16,28 @@ extension DiscoveryState {
     guard needsHeartbeat(published) else { return [] }
     return types.compactMap { state in
       guard let set = published(state.type), set.hasTTL, state.outstanding.isEmpty else { return nil }
+      // State of the World: a client takes it for a heartbeat by the version that it accepted last.
+      guard speaks == .delta || state.acceptedVersion != nil else { return nil }
       let resources = set.resources.values
-        .filter { $0.ttl != nil && state.sent[$0.name] == $0.version && state.refused[$0.name] == nil }
+        .filter {
+          state.sent[$0.name] == $0.version && state.refused[$0.name] == nil && state.subscription.contains($0)
+        }
         .sorted { $0.name < $1.name }
-      guard !resources.isEmpty else { return nil }
+      let brief = resources.filter { $0.ttl != nil }
+      guard !brief.isEmpty else { return nil }
+      // What a whole response lacks is deleted, so that a heartbeat of such a type has everything, with its contents.
+      let isWhole = speaks == .stateOfTheWorld && state.type.isFullState
+      guard !isWhole || (state.refused.isEmpty && state.lingering.isEmpty && state.syncedSet === set) else {
+        return nil
+      }
+      let told = isWhole ? resources : brief
       let response = DiscoveryResponse(
-        type: state.type, nonce: makeNonce(), version: set.version, names: resources.map(\.name), removed: [],
-        body: ByteBuffer(concatenating: resources.map { $0.heartbeatField(speaks) }))
+        type: state.type, nonce: makeNonce(), version: state.acceptedVersion ?? set.version, names: told.map(\.name),
+        removed: [],
+        body: ByteBuffer(concatenating: told.map { isWhole ? field($0) : $0.heartbeatField(speaks) }))
       state.outstanding.append(
-        TypeState.Outstanding(nonce: response.nonce, before: state.sent, updated: [], removed: []))
+        TypeState.Outstanding(
+          nonce: response.nonce, version: response.version, before: state.sent, updated: [], removed: []))
       state.lastNonce = response.nonce
       return response
     }

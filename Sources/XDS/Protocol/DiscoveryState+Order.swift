@@ -32,8 +32,11 @@ extension DiscoveryState {
   package func isSettled(_ published: Published) -> Bool {
     parts.isEmpty
       && types.allSatisfy { state in
-        state.outstanding.isEmpty && !state.isDeferred && state.forced.isEmpty
-          && (state.subscription.isEmpty || published(state.type).map { $0 === state.syncedSet } ?? true)
+        guard state.outstanding.isEmpty else { return false }
+        guard !state.subscription.isEmpty, let set = published(state.type) else { return true }
+        // What waits for a cluster that the client refused waits until that changes.
+        guard !state.isDeferred else { return !refusals.isEmpty }
+        return state.forced.isEmpty && set === state.syncedSet
       }
   }
 

@@ -58,8 +58,11 @@ package final class DiscoveryState {
     let state = self[type] ?? insert(type)
     switch request.wants {
     case .all(let names, let version):
-      if let lastNonce = state.lastNonce, lastNonce != request.nonce { return .stale(type, nonce: request.nonce) }
       let event = state.answer(request.nonce, request.error)
+      if let lastNonce = state.lastNonce, lastNonce != request.nonce {
+        // What it says of that response counts; which names it wants it says again in answer to the last.
+        return event ?? .stale(type, nonce: request.nonce)
+      }
       state.subscribe(to: names, version: version, published(type), isFirst: isFirst)
       return event
     case .change(let names, let unsubscribe, let held):
@@ -105,7 +108,9 @@ package final class DiscoveryState {
         type: state.type, nonce: makeNonce(), version: composition.version, names: part.resources.map(\.name),
         removed: part.removed, body: part.body)
       state.outstanding.append(
-        TypeState.Outstanding(nonce: response.nonce, before: before, updated: part.updated, removed: part.removed))
+        TypeState.Outstanding(
+          nonce: response.nonce, version: response.version, before: before, updated: part.updated,
+          removed: part.removed))
       state.lastNonce = response.nonce
       state.isImpatient = false
       responses.append(response)
@@ -114,7 +119,7 @@ package final class DiscoveryState {
     return responses[0]
   }
 
-  private func field(_ resource: Resource) -> ByteBuffer {
+  func field(_ resource: Resource) -> ByteBuffer {
     switch speaks {
     case .delta: resource.deltaField
     case .stateOfTheWorld: wrapsResources && resource.ttl != nil ? resource.wrappedField : resource.sotwField

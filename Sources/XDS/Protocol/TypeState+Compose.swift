@@ -162,7 +162,11 @@ extension TypeState {
 
   /// Takes a composition for sent.
   func record(_ composition: Composition, _ set: ResourceSet) {
-    for name in composition.removed { sent[name] = nil }
+    for name in composition.removed {
+      sent[name] = nil
+      // Of State of the World, whose clients are not told and so do not answer.
+      if composition.resources.isEmpty { refused[name] = nil }
+    }
     if subscription.isWildcard, lingering.isEmpty, !isDeferred {
       // Shares the storage with all streams that have the same.
       sent = set.versions

@@ -28,6 +28,8 @@ package final class TypeState {
   var outstanding: [Outstanding] = []
   /// What the client refused, by name. It is not sent again before something changes.
   package internal(set) var refused: [String: Refusal] = [:]
+  /// The version of the last response that the client accepted on this stream.
+  var acceptedVersion: String?
   /// The nonce of the last response.
   var lastNonce: String?
   /// The client takes too long to answer: no longer wait for it.
@@ -35,6 +37,7 @@ package final class TypeState {
 
   struct Outstanding: Sendable {
     let nonce: String
+    let version: String
     /// What `sent` was before.
     let before: [String: String]
     let updated: [Resource]
@@ -89,13 +92,15 @@ package final class TypeState {
     }
     for resource in answered.updated where sent[resource.name] == resource.version {
       refused[resource.name] = Refusal(
-        version: resource.version, detail: error, isNew: answered.before[resource.name] == nil,
+        version: resource.version, detail: error,
+        isNew: answered.before[resource.name] == nil || refused[resource.name]?.isNew == true,
         nonce: nonce)
     }
     return .refused(type, nonce: nonce, names: answered.updated.map(\.name), detail: error)
   }
 
   private func accept(_ response: Outstanding) {
+    acceptedVersion = response.version
     guard !refused.isEmpty else { return }
     for resource in response.updated { refused[resource.name] = nil }
     for name in response.removed { refused[name] = nil }
@@ -111,9 +116,12 @@ package final class TypeState {
       // It has all of this from an earlier stream.
       sent = set.versions
       syncedSet = set
+      acceptedVersion = version
       isAwaitingFirst = false
     }
     guard subscription != before, !isFirst else { return }
+    if subscription.isEmpty { isDeferred = false }
+    forced = forced.filter { subscription.contains(name: $0) }
     hasDemand = true
     syncedSet = nil
     forgetUnwanted(set)
@@ -142,6 +150,7 @@ package final class TypeState {
       forced.formUnion(dropped)
       hasDemand = hasDemand || !dropped.isEmpty
     } else if !dropped.isEmpty || before.isWildcard || before.prefixes != subscription.prefixes {
+      if subscription.isEmpty { isDeferred = false }
       forced.subtract(dropped)
       forgetUnwanted(set)
     }

@@ -64,7 +64,11 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
 
   /// A State of the World response of this type holds everything: what it lacks is deleted. Of other types it may hold
   /// a part.
-  public var isFullState: Bool { self == .cluster || self == .listener }
+  ///
+  /// Envoy takes scopes of routes so too, and the rate limit service its configurations.
+  public var isFullState: Bool {
+    [.cluster, .listener, .scopedRouteConfiguration, .rateLimitConfig].contains(self)
+  }
 
   /// The message's name, without package.
   public var description: String {

@@ -174,7 +174,8 @@ final class DiscoveryCall: ServerCallHandler {
     if nextHeartbeat == nil, state.needsHeartbeat(published) { scheduleHeartbeat() }
     while !call.isOutboundFull, callbacks?.isBusy != true, let response = state.next(published) { send(response) }
     if call.isOutboundFull {
-      call.whenDrained = { [unowned self] in flush() }
+      // Weak: a call that ends may let go of this before it is told that its bytes have left.
+      call.whenDrained = { [weak self] in self?.flush() }
     } else {
       reportProgress(current.map(\.generation), published)
     }
