@@ -74,8 +74,17 @@ extension GRPCService {
 /// What a scripted server got, of all its streams.
 final class Received: Sendable {
   private let messages = Mutex<[ProcessingRequestMessage]>([])
+  private let (arrivals, arrived) = AsyncStream.makeStream(of: ProcessingRequestMessage.self)
 
-  func note(_ message: ProcessingRequestMessage) { messages.withLock { $0.append(message) } }
+  func note(_ message: ProcessingRequestMessage) {
+    messages.withLock { $0.append(message) }
+    arrived.yield(message)
+  }
+
+  /// Waits until a response's headers have come, as they will.
+  func responseHeaders() async {
+    for await message in arrivals { if case .responseHeaders = message.request { return } }
+  }
 
   var all: [ProcessingRequestMessage] { messages.withLock { $0 } }
 }
