@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "CalloutServing", targets: ["CalloutServing"]),
     .library(name: "Callouts", targets: ["Callouts"]),
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
+    .library(name: "GRPCProxy", targets: ["GRPCProxy"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
     .library(name: "ExtProcTesting", targets: ["ExtProcTesting"]),
     .library(name: "EnvoyConfigAPI", targets: ["EnvoyConfigAPI"]),
@@ -178,6 +179,12 @@ let package = Package(
     .target(
       name: "CloudLogging",
       dependencies: ["CalloutJSON", "GoogleCredentials", httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging],
+      swiftSettings: strict),
+
+    // Passes calls on, whatever their messages.
+    .target(
+      name: "GRPCProxy",
+      dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, nioLocks, logging],
       swiftSettings: strict),
 
     // Loads a server, as Envoy would.

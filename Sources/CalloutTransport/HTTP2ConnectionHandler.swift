@@ -30,6 +30,9 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   @exclusivity(unchecked) private var hasWorked = false
   @exclusivity(unchecked) private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?
+  private var keepalive: Scheduled<Void>?
+  /// Something was received since keepalive last looked.
+  @exclusivity(unchecked) private var hasHeard = false
   private var shutdown = Shutdown.none
 
   package struct Limits: Sendable {
@@ -37,12 +40,30 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     package var prefaceTimeout: TimeAmount = .seconds(10)
     /// Time a connection may have no stream before it is closed, or nil for ever: Envoy keeps its connections.
     package var idleTimeout: TimeAmount?
+    /// Asks the peer whether it is still there, or nil to leave that to TCP.
+    package var keepalive: Keepalive?
     /// Time between the announcement of a shutdown and the refusal of streams, if the peer answers no PING.
     package var shutdownNotice: TimeAmount = .seconds(1)
     /// Time a peer has to read the last that was written to it.
     package var closeTimeout: TimeAmount = .seconds(10)
 
     package init() {}
+
+    /// PINGs on a connection from which nothing comes.
+    package struct Keepalive: Sendable {
+      /// Time without a byte from the peer after which it is asked.
+      package var interval: TimeAmount
+      /// Time for any answer; then the connection is closed.
+      package var timeout: TimeAmount
+      /// Whether it also asks while there are no streams.
+      package var withoutStreams: Bool
+
+      package init(interval: TimeAmount, timeout: TimeAmount, withoutStreams: Bool) {
+        self.interval = interval
+        self.timeout = timeout
+        self.withoutStreams = withoutStreams
+      }
+    }
   }
 
   private enum Shutdown { case none, announced, refusing }
@@ -73,6 +94,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     isReading = true
+    hasHeard = true
     do {
       try session.receive(unwrapInboundIn(data))
     } catch {
@@ -111,6 +133,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   package func channelInactive(context: ChannelHandlerContext) {
     prefaceTimeout?.cancel()
     idleTimeout?.cancel()
+    keepalive?.cancel()
     session.connectionClosed()
     dispatchEvents()
     observer.connectionClosed(self)
@@ -148,8 +171,33 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     sharedOutput = SharedOutput.current
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     prefaceTimeout = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { bound.value.prefaceTimedOut() }
+    watchPeer(context)
     observer.connectionOpened(self)
     flush()
+  }
+
+  // MARK: Keepalive
+
+  private func watchPeer(_ context: ChannelHandlerContext) {
+    guard let limits = limits.keepalive else { return }
+    hasHeard = false
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    keepalive = context.eventLoop.scheduleTask(in: limits.interval) { bound.value.askPeer(limits) }
+  }
+
+  private func askPeer(_ limits: Limits.Keepalive) {
+    guard let context else { return }
+    guard !hasHeard, limits.withoutStreams || !session.streams.isEmpty else { return watchPeer(context) }
+    session.ping()
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    keepalive = context.eventLoop.scheduleTask(in: limits.timeout) { bound.value.peerAnswered(within: limits.timeout) }
+  }
+
+  private func peerAnswered(within timeout: TimeAmount) {
+    guard let context else { return }
+    guard !hasHeard else { return watchPeer(context) }
+    observer.connectionFailed(HTTP2Error(.cancel, by: .remote, "no answer to a keepalive PING within \(timeout)"))
+    context.close(promise: nil)
   }
 
   private func prefaceTimedOut() {

@@ -83,6 +83,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { session, frame, error, _ in
       // An answer's header section too large to be sent would leave the peer waiting for it for ever.
       let frame = frame!.pointee
+      guard frame.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) else { return 0 }
       if error == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue, frame.headers.cat != NGHTTP2_HCAT_REQUEST {
         HTTP2Callbacks.withStream(session, frame.hd.stream_id) { $0.reset(.internalError) }
       }
@@ -144,7 +145,10 @@ extension HTTP2Session {
 
   fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
     switch UInt32(frame.pointee.hd.type) {
-    case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+    case NGHTTP2_HEADERS.rawValue:
+      if role == .client { withStream(of: frame) { $0.hasLeft = true } }
+      if frame.pointee.hd.endsStream { withStream(of: frame) { sentEnd(of: $0) } }
+    case NGHTTP2_DATA.rawValue:
       if frame.pointee.hd.endsStream { withStream(of: frame) { sentEnd(of: $0) } }
     case NGHTTP2_RST_STREAM.rawValue: resetSent(HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code))
     case NGHTTP2_GOAWAY.rawValue: goAwaySent(HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code))

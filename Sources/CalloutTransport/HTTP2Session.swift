@@ -31,6 +31,11 @@ package final class HTTP2Session {
   /// The open stream with this id, or nil.
   package func stream(_ id: Int32) -> HTTP2Stream? { streams.first { $0.id == id } }
 
+  /// Streams that the peer takes at once; what is opened beyond waits.
+  package var remoteMaxConcurrentStreams: Int {
+    Int(nghttp2_session_get_remote_settings(pointer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
   /// The peer's SETTINGS arrived, so its preface is complete.
   package internal(set) var isEstablished = false
 
@@ -135,7 +140,10 @@ package final class HTTP2Session {
 
   /// Ends every stream that is still open, because the connection is gone.
   package func connectionClosed() {
-    for stream in streams { close(stream, .cancel) }
+    for stream in streams {
+      stream.isCutOff = true
+      close(stream, .cancel)
+    }
   }
 
   /// Gives back what a burst of streams needed.
@@ -162,6 +170,12 @@ package final class HTTP2Session {
     add(stream)
     hasOutput()
     return stream
+  }
+
+  /// Asks the peer for an answer.
+  package func ping() {
+    nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    hasOutput()
   }
 
   /// Tells the peer to open no new streams; those that crossed on the way are still served (RFC 9113 §6.8).

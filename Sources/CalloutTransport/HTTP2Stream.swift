@@ -20,6 +20,11 @@ package final class HTTP2Stream {
   /// Nothing more can be sent or received.
   package var isClosed: Bool { hasClosed }
 
+  /// It ended because the connection did.
+  package internal(set) var isCutOff = false
+  /// A client's request has begun to leave: before that the server knows nothing of it.
+  package internal(set) var hasLeft = false
+
   // Stored apart, since another module's access to a stored property would be checked all the same.
   @exclusivity(unchecked) var hasAnswered = false
   @exclusivity(unchecked) private var hasClosed = false

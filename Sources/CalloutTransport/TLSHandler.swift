@@ -24,6 +24,9 @@ package final class TLSHandler: ChannelDuplexHandler {
     self.handshakeEnded = handshakeEnded
   }
 
+  /// The application protocol that both sides chose, or nil.
+  package var applicationProtocol: String? { session.applicationProtocol }
+
   /// The names in the certificate that the peer has shown.
   package var peerNames: [String] { session.peerNames }
 

@@ -2,14 +2,21 @@
 internal import COpenSSL
 package import NIOCore
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// A TLS connection without I/O: ciphertext in, plaintext out, and the other way round.
 ///
 /// OpenSSL reads from and writes to memory. Confined to one event loop.
 package final class TLSSession {
   package enum Role: Sendable {
     case server
-    /// A client that expects `serverName` in the server's certificate, be it a DNS name or an IP address.
-    case client(serverName: String)
+    /// A client that expects `serverName` in the server's certificate, be it a DNS name or an IP address; or instead,
+    /// where there are any, one of `subjectAltNames`, DNS names and URIs to be found exactly.
+    case client(serverName: String, subjectAltNames: [String] = [])
   }
 
   /// The handshake is done; only then can `write` be called.
@@ -20,6 +27,7 @@ package final class TLSSession {
   private let outgoing: OpaquePointer
   // Keeps what the ALPN callback points at alive when the listener's context was replaced meanwhile.
   private let context: TLSContext
+  private var expectedNames: [String] = []
 
   package init(_ context: TLSContext, role: Role) {
     self.context = context
@@ -29,13 +37,24 @@ package final class TLSSession {
     SSL_set_bio(ssl, incoming, outgoing)
     switch role {
     case .server: SSL_set_accept_state(ssl)
-    case .client(let serverName):
+    case .client(let serverName, let subjectAltNames):
       SSL_set_connect_state(ssl)
-      let parameters = SSL_get0_param(ssl)
-      if X509_VERIFY_PARAM_set1_ip_asc(parameters, serverName) != 1 {
-        X509_VERIFY_PARAM_set1_host(parameters, serverName, 0)
-        _ = callout_ssl_set_server_name(ssl, serverName)
-      }
+      expectedNames = subjectAltNames
+      expect(serverName, inCertificate: subjectAltNames.isEmpty)
+    }
+  }
+
+  private func expect(_ serverName: String, inCertificate isVerified: Bool) {
+    let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) {
+      inet_pton(AF_INET, serverName, $0.baseAddress!) == 1 || inet_pton(AF_INET6, serverName, $0.baseAddress!) == 1
+    }
+    if !isAddress { _ = callout_ssl_set_server_name(ssl, serverName) }
+    guard isVerified else { return }
+    let parameters = SSL_get0_param(ssl)
+    if isAddress {
+      X509_VERIFY_PARAM_set1_ip_asc(parameters, serverName)
+    } else {
+      X509_VERIFY_PARAM_set1_host(parameters, serverName, 0)
     }
   }
 
@@ -74,6 +93,7 @@ package final class TLSSession {
   package func handshake() throws(TLSError) {
     ERR_clear_error()
     let result = SSL_do_handshake(ssl)
+    if result == 1 { try checkNames() }
     isEstablished = result == 1
     guard result != 1, SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ else { return }
     let verification = SSL_get_verify_result(ssl)
@@ -82,6 +102,13 @@ package final class TLSSession {
       throw TLSError(.handshakeFailed, "TLS handshake: the certificate is not trusted: \(String(cString: reason))")
     }
     throw .openSSL(.handshakeFailed, "TLS handshake")
+  }
+
+  private func checkNames() throws(TLSError) {
+    guard !expectedNames.isEmpty, !peerNames.contains(where: expectedNames.contains) else { return }
+    throw TLSError(
+      .handshakeFailed,
+      "TLS handshake: the certificate is for \(peerNames.joined(separator: ", ")), and for none of those expected")
   }
 
   /// Appends to `plaintext` all that can be decrypted; returns false when the peer has ended its side.

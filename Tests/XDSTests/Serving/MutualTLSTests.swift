@@ -25,7 +25,7 @@ struct MutualTLSTests {
 
     func channel(_ identity: TLSIdentity?) async throws -> GRPCChannel {
       var tls = GRPCChannel.TLS(trustRoots: certificate, serverName: "localhost")
-      tls.identity = identity.map { ($0.certificateChain, $0.privateKey) }
+      tls.identity = identity.map { .init(certificateChain: $0.certificateChain, privateKey: $0.privateKey) }
       return try await GRPCChannel.connect(to: address.resolve(), configuration: GRPCChannel.Configuration(tls: tls))
     }
 

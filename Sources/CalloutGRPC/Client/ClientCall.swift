@@ -2,10 +2,12 @@
 internal import CalloutTransport
 internal import NIOCore
 
-/// The client's side of one call over one HTTP/2 stream. Confined to the event loop of its connection.
-final class ClientCall: HTTP2StreamHandler {
-  private let stream: HTTP2Stream
+/// The client's side of one call. Confined to the event loop of its connection.
+final class ClientCall: ClientStreamHandler {
+  private let request: HeaderFields
   private let eventLoop: any EventLoop
+  // Set once, right after the initializer: the stream has to know its handler.
+  private var stream: ClientStream!
   private let compression: Compression
   private var responseCompression = Compression.identity
   private var deframer: MessageDeframer
@@ -17,16 +19,27 @@ final class ClientCall: HTTP2StreamHandler {
   private var trailers: HeaderFields?
   private var uncredited = 0
 
+  private var opener: CheckedContinuation<Void, any Error>?
   private var reader: CheckedContinuation<ByteBuffer?, any Error>?
   private var writers: [CheckedContinuation<Void, any Error>] = []
   private var headerWaiters: [CheckedContinuation<Metadata, any Error>] = []
   private var endingWaiters: [CheckedContinuation<GRPCCall.Ending, Never>] = []
 
-  init(stream: HTTP2Stream, compression: Compression, maxMessageLength: Int, eventLoop: any EventLoop) {
-    self.stream = stream
+  init(
+    _ request: HeaderFields, on source: any ClientConnectionSource, compression: Compression, maxMessageLength: Int,
+    eventLoop: any EventLoop
+  ) {
+    self.request = request
     self.compression = compression
     self.eventLoop = eventLoop
     deframer = MessageDeframer(maxMessageLength: maxMessageLength)
+    stream = ClientStream(from: source, handler: self)
+  }
+
+  /// Opens the call; throws the status of one that ended before it could be opened.
+  func open(_ continuation: CheckedContinuation<Void, any Error>) {
+    opener = continuation
+    stream.open()
   }
 
   func startDeadline(in timeout: TimeAmount) {
@@ -51,7 +64,9 @@ final class ClientCall: HTTP2StreamHandler {
     if stream.isOutboundFull { writers.append(continuation) } else { continuation.resume() }
   }
 
-  func halfClose() { stream.end() }
+  func halfClose() {
+    if ending == nil { stream.end() }
+  }
 
   func next(_ continuation: CheckedContinuation<ByteBuffer?, any Error>) {
     precondition(reader == nil, "two tasks read the responses of one call")
@@ -61,8 +76,8 @@ final class ClientCall: HTTP2StreamHandler {
 
   func cancel(_ status: GRPCStatus) {
     guard ending == nil else { return }
-    end(GRPCCall.Ending(status: status, trailers: [:]))
     stream.reset(.cancel)
+    end(GRPCCall.Ending(status: status, trailers: [:]))
   }
 
   func responseHeaders(_ continuation: CheckedContinuation<Metadata, any Error>) {
@@ -81,7 +96,12 @@ final class ClientCall: HTTP2StreamHandler {
 
   // MARK: From the stream
 
-  var isBusy: Bool { false }
+  func requestFields(on connection: GRPCClientConnection) -> HeaderFields { request }
+
+  func opened() {
+    opener?.resume()
+    opener = nil
+  }
 
   func receiveHeaders(_ fields: HeaderFields) {
     // A section with grpc-status is the trailers, also where it is the only one ("Trailers-Only").
@@ -116,11 +136,9 @@ final class ClientCall: HTTP2StreamHandler {
     writers = []
   }
 
-  func streamClosed(_ code: HTTP2ErrorCode) {
-    stream.consumed(uncredited)
-    uncredited = 0
-    guard ending == nil else { return }
-    end(statusOfClosed(code))
+  func streamClosed(_ ending: ClientStream.Ending) {
+    returnCredit()
+    end(self.ending(of: ending))
   }
 
   // MARK: Inside
@@ -133,8 +151,7 @@ final class ClientCall: HTTP2StreamHandler {
         reader.resume(returning: message)
         return
       }
-      stream.consumed(uncredited)
-      uncredited = 0
+      returnCredit()
       guard let ending else { return }
       guard ending.status == .ok else { throw ending.status }
       guard !deframer.isMidMessage else {
@@ -158,14 +175,14 @@ final class ClientCall: HTTP2StreamHandler {
     return try Gzip.decompress(framed.payload, maxLength: deframer.maxMessageLength)
   }
 
-  private func statusOfClosed(_ code: HTTP2ErrorCode) -> GRPCCall.Ending {
+  private func returnCredit() {
+    stream.consumed(uncredited)
+    uncredited = 0
+  }
+
+  private func ending(of ending: ClientStream.Ending) -> GRPCCall.Ending {
     guard let trailers, let number = trailers["grpc-status"] else {
-      if code == .noError, let httpStatus, httpStatus != 200 {
-        return GRPCCall.Ending(status: GRPCStatus(httpStatus: httpStatus), trailers: [:])
-      }
-      let lost = GRPCStatus(.unavailable, "the connection was lost")
-      return GRPCCall.Ending(
-        status: code == .cancel ? lost : GRPCStatus(http2ErrorCode: code.rawValue), trailers: [:])
+      return GRPCCall.Ending(status: GRPCStatus(ending, httpStatus: httpStatus), trailers: [:])
     }
     let status = GRPCStatus(
       Int(number).map(GRPCStatus.Code.init(rawValue:)) ?? .unknown,
@@ -177,6 +194,8 @@ final class ClientCall: HTTP2StreamHandler {
     self.ending = ending
     deadline?.cancel()
     deadline = nil
+    opener?.resume(throwing: ending.status)
+    opener = nil
     for writer in writers { writer.resume(throwing: ending.status) }
     writers = []
     for waiter in headerWaiters { waiter.resume(throwing: ending.status) }
@@ -184,5 +203,17 @@ final class ClientCall: HTTP2StreamHandler {
     for waiter in endingWaiters { waiter.resume(returning: ending) }
     endingWaiters = []
     deliver()
+  }
+}
+
+extension GRPCStatus {
+  /// The status of a call whose stream ended without `grpc-status`.
+  package init(_ ending: ClientStream.Ending, httpStatus: Int?) {
+    switch ending {
+    case .neverOpened(let status): self = status
+    case .connectionLost: self.init(.unavailable, "the connection was lost")
+    case .closed(.noError): self.init(httpStatus: httpStatus ?? 200)
+    case .closed(let code): self.init(http2ErrorCode: code.rawValue)
+    }
   }
 }
