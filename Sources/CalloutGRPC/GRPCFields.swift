@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CalloutTransport
+package import CalloutTransport
 
 /// The header sections of gRPC's answers ("gRPC over HTTP/2", Responses).
-enum GRPCFields {
+package enum GRPCFields {
   static let responseHeaders = PreparedFields([
     ":status": "200", "content-type": "application/grpc",
   ])
+  /// The same for those who add to it.
+  package static let plainResponseHeaders: HeaderFields = [":status": "200", "content-type": "application/grpc"]
   static let gzipResponseHeaders = PreparedFields([
     ":status": "200", "content-type": "application/grpc", "grpc-encoding": "gzip",
     "grpc-accept-encoding": "identity,gzip",
@@ -15,13 +17,13 @@ enum GRPCFields {
   static let methodNotAllowed = PreparedFields([":status": "405", "allow": "POST"])
   static let unsupportedMediaType = PreparedFields([":status": "415", "accept": "application/grpc"])
 
-  static func trailers(_ status: GRPCStatus, _ metadata: Metadata) -> HeaderFields {
+  package static func trailers(_ status: GRPCStatus, _ metadata: Metadata) -> HeaderFields {
     var fields: HeaderFields = [:]
     append(status, metadata, to: &fields)
     return fields
   }
 
-  static func trailersOnly(_ status: GRPCStatus, _ metadata: Metadata) -> HeaderFields {
+  package static func trailersOnly(_ status: GRPCStatus, _ metadata: Metadata) -> HeaderFields {
     var fields: HeaderFields = [
       ":status": "200", "content-type": "application/grpc", "grpc-accept-encoding": Compression.advertised,
     ]

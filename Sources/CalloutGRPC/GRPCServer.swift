@@ -21,6 +21,7 @@ package final class GRPCServer: Sendable {
   package let configuration: Configuration
   let logger: Logger
   private let methods: [String: GRPCMethod]
+  private let unknownMethods: GRPCMethod?
   private let connections = NIOLockedValueBox<Connections>(Connections())
 
   private struct Connections {
@@ -33,10 +34,11 @@ package final class GRPCServer: Sendable {
     self.configuration = configuration
     self.logger = logger
     var methods: [String: GRPCMethod] = [:]
-    for service in services {
+    for service in services where !service.isForUnknownMethods {
       for method in service.methods { methods["/\(service.name)/\(method.name)"] = method }
     }
     self.methods = methods
+    unknownMethods = services.first(where: \.isForUnknownMethods)?.methods.first
   }
 
   /// Serves HTTP/2 on a channel, above TLS if there is any.
@@ -73,7 +75,7 @@ package final class GRPCServer: Sendable {
     for connection in connections.withLockedValue({ Array($0.open.values) }) { connection.execute { $0.close() } }
   }
 
-  func method(at path: String) -> GRPCMethod? { methods[path] }
+  func method(at path: String) -> GRPCMethod? { methods[path] ?? unknownMethods }
 
   func opened(_ connection: GRPCServerConnection) {
     let bound = connection.bound

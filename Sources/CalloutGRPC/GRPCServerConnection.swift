@@ -13,6 +13,8 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   package let tasks: EventLoopTasks
   /// The client's address as text, or nil for a Unix-domain socket.
   package let peer: String?
+  /// The client's IP address alone, or nil for a Unix-domain socket.
+  package let peerIPAddress: String?
 
   /// The DNS names and URIs in the client's certificate; none where it has shown none.
   package private(set) var peerNames: [String] = []
@@ -29,6 +31,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     self.channel = channel
     eventLoop = channel.eventLoop
     tasks = EventLoopTasks(channel.eventLoop)
+    peerIPAddress = channel.remoteAddress?.ipAddress
     peer = channel.remoteAddress.flatMap { address in address.pathname == nil ? "\(address)" : nil }
   }
 
@@ -42,8 +45,15 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   /// The method that a request asks for, or why there is none.
   func method(for head: RequestHead) throws(ServerCall.Refusal) -> GRPCMethod {
     guard head.isPost else { throw .http(GRPCFields.methodNotAllowed) }
-    guard head.isGRPC else { throw .http(GRPCFields.unsupportedMediaType) }
-    guard let path = head.otherPath else { return lastMethod! }
+    guard head.codec != .none else { throw .http(GRPCFields.unsupportedMediaType) }
+    let method = try method(at: head.otherPath)
+    if head.codec == .other, case .messages = method.kind { throw .http(GRPCFields.unsupportedMediaType) }
+    return method
+  }
+
+  /// - Parameter path: where it is not that of the call before.
+  private func method(at path: String?) throws(ServerCall.Refusal) -> GRPCMethod {
+    guard let path else { return lastMethod! }
     guard let method = server.method(at: path) else {
       throw .status(GRPCStatus(.unimplemented, "unknown method \(path)"))
     }
@@ -57,7 +67,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   func beginShutdown() { handler?.beginShutdown() }
 
   func finishCalls() {
-    for stream in handler?.session.streams ?? [] { (stream.handler as? ServerCall)?.shutDown() }
+    for stream in handler?.session.streams ?? [] { (stream.handler as? any ServerStreamHandler)?.shutDown() }
   }
 
   func close() { channel.close(promise: nil) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import CalloutTransport
 
 /// A gRPC service: a full name, such as `grpc.health.v1.Health`, and its methods.
 public struct GRPCService: Sendable {
@@ -20,14 +21,42 @@ public struct GRPCService: Sendable {
   }
 }
 
+extension GRPCService {
+  /// What is asked for every method that no other service of the server has; its name is `*`.
+  package init(unknownMethods method: GRPCMethod) { self.init("*", methods: [method]) }
+
+  /// It stands for the methods that no other service has.
+  package var isForUnknownMethods: Bool { name == "*" }
+}
+
 /// One method of a service, and what to do with a call of it.
 public struct GRPCMethod: Sendable {
   /// The method's name alone, such as `Check`.
   public let name: String
-  package let makeHandler: @Sendable (ServerCall) -> any ServerCallHandler
+  package let kind: Kind
+
+  package enum Kind: Sendable {
+    /// The handler is given the call's messages.
+    case messages(@Sendable (ServerCall) -> any ServerCallHandler)
+    /// The handler is given the call's stream as it is, from the headers on.
+    case stream(@Sendable (HTTP2Stream, GRPCServerConnection) -> any ServerStreamHandler)
+  }
 
   package init(_ name: String, makeHandler: @escaping @Sendable (ServerCall) -> any ServerCallHandler) {
     self.name = name
-    self.makeHandler = makeHandler
+    kind = .messages(makeHandler)
   }
+
+  package init(
+    _ name: String, stream: @escaping @Sendable (HTTP2Stream, GRPCServerConnection) -> any ServerStreamHandler
+  ) {
+    self.name = name
+    kind = .stream(stream)
+  }
+}
+
+/// Who handles a stream of the server.
+package protocol ServerStreamHandler: HTTP2StreamHandler {
+  /// The server is shutting down and its grace period is over: finish the call now.
+  func shutDown()
 }

@@ -83,6 +83,18 @@ public final class HealthService: Sendable {
   }
 }
 
+extension GRPCChannel {
+  /// Asks the server's health service about a service, or with an empty name about the server as a whole.
+  ///
+  /// Throws the `GRPCStatus` of a call that did not end OK: NOT_FOUND for an unknown service.
+  public func checkHealth(of service: String = "", timeout: Duration? = nil) async throws -> HealthService.Status {
+    let request = Grpc_Health_V1_HealthCheckRequest.with { $0.service = service }
+    let response: Grpc_Health_V1_HealthCheckResponse = try await unary(
+      "/grpc.health.v1.Health/Check", request, timeout: timeout)
+    return response.status == .serving ? .serving : .notServing
+  }
+}
+
 extension Grpc_Health_V1_HealthCheckResponse {
   fileprivate init(_ status: HealthService.Status?) {
     switch status {

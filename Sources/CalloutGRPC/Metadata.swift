@@ -77,6 +77,9 @@ public struct Metadata: Sendable, Hashable, RandomAccessCollection {
     try set(name, .string(string))
   }
 
+  /// Adds all entries of another, behind those that there are.
+  public mutating func append(contentsOf other: Metadata) { entries += other.entries }
+
   /// Removes all values under the name.
   public mutating func remove(_ name: String) {
     let name = Self.lowercased(name)

@@ -7,7 +7,7 @@ package import NIOCore
 /// Messages are handed to the handler one at a time, in order; while it has paused the call, or the client does not
 /// read our answers, messages stay unread and their flow-control credit is withheld. Confined to the event loop of
 /// its connection.
-package final class ServerCall: HTTP2StreamHandler {
+package final class ServerCall: ServerStreamHandler {
   package let connection: GRPCServerConnection
   @exclusivity(unchecked) package private(set) var headers = HeaderFields()
 
@@ -132,16 +132,26 @@ package final class ServerCall: HTTP2StreamHandler {
     headers = fields
     do throws(Refusal) {
       let head = connection.head(of: fields)
-      let method = try connection.method(for: head)
+      let makeHandler: @Sendable (ServerCall) -> any ServerCallHandler
+      switch try connection.method(for: head).kind {
+      case .messages(let make): makeHandler = make
+      case .stream(let make): return handOver(to: make(stream, connection))
+      }
       requestCompression = try Self.compression(of: head)
       if requestCompression == .gzip, Compression.accepted(fields["grpc-accept-encoding"] ?? "gzip").contains(.gzip) {
         responseCompression = .gzip
       }
       try startDeadline(head)
-      handler = method.makeHandler(self)
+      handler = makeHandler(self)
     } catch {
       refuse(error)
     }
+  }
+
+  /// Leaves the stream to another handler, from its headers on.
+  private func handOver(to handler: any ServerStreamHandler) {
+    stream.handler = handler
+    handler.receiveHeaders(headers)
   }
 
   package func receiveData(_ data: consuming ByteBuffer) {

@@ -108,7 +108,7 @@ public final class CalloutService: Service {
       for listener in listeners.all { try? await listener.close() }
       throw error
     }
-    for service in services { health.set(.serving, for: service.name) }
+    for service in services where !service.isForUnknownMethods { health.set(.serving, for: service.name) }
     health.set(.serving)
     let addresses = addresses(of: listeners, discovery, tls)
     announce(addresses)
@@ -185,9 +185,12 @@ public final class CalloutService: Service {
       burst: limits.unansweredResets, perSecond: limits.unansweredResetsPerSecond)
     grpc.limits.prefaceTimeout = TimeAmount(limits.handshakeTime)
     grpc.limits.idleTimeout = limits.idleTime.map { TimeAmount($0) }
-    let all: [GRPCService] = services + [health.service]
-    return GRPCServer(
-      services: all + ReflectionService(reflecting: all).services, configuration: grpc, logger: logger)
+    var all = services
+    if configuration.servesHealth { all.append(health.service) }
+    if configuration.servesReflection {
+      all += ReflectionService(reflecting: all.filter { !$0.isForUnknownMethods }).services
+    }
+    return GRPCServer(services: all, configuration: grpc, logger: logger)
   }
 
   private func bindDiscovery(

@@ -39,6 +39,11 @@ public struct ServerConfiguration: Sendable {
   /// No listener for health: probes use `grpc.health.v1` on the ports of the callouts.
   public var combinedHealthCheck = false
 
+  /// Serves `grpc.health.v1` with the other services; a proxy may leave it to its backends.
+  public var servesHealth = true
+  /// Serves reflection with the other services; a proxy may leave it to its backends.
+  public var servesReflection = true
+
   /// What the health listener shows at other paths than those of health, such as metrics at `/metrics`. A page is made
   /// anew for each request, on an event loop: that must not block.
   public var healthPages: [String: @Sendable () -> Page] = [:]

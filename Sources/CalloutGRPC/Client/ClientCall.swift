@@ -36,8 +36,10 @@ final class ClientCall: ClientStreamHandler {
     stream = ClientStream(from: source, handler: self)
   }
 
-  /// Opens the call; throws the status of one that ended before it could be opened.
+  /// Opens the call; throws why there is no connection for it.
   func open(_ continuation: CheckedContinuation<Void, any Error>) {
+    // Its deadline may have passed already.
+    guard ending == nil else { return continuation.resume() }
     opener = continuation
     stream.open()
   }
@@ -138,6 +140,10 @@ final class ClientCall: ClientStreamHandler {
 
   func streamClosed(_ ending: ClientStream.Ending) {
     returnCredit()
+    if case .neverOpened(let status) = ending {
+      opener?.resume(throwing: status)
+      opener = nil
+    }
     end(self.ending(of: ending))
   }
 
@@ -194,7 +200,7 @@ final class ClientCall: ClientStreamHandler {
     self.ending = ending
     deadline?.cancel()
     deadline = nil
-    opener?.resume(throwing: ending.status)
+    opener?.resume()
     opener = nil
     for writer in writers { writer.resume(throwing: ending.status) }
     writers = []

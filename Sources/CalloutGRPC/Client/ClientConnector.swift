@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CalloutTransport
-package import NIOCore
+internal import NIOCore
 internal import NIOPosix
 
 /// Makes connections to one server. Safe to use from any thread.

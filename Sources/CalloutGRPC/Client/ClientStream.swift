@@ -8,7 +8,7 @@ package import NIOCore
 /// refused the stream, or the connection went away before it. What is written meanwhile is kept. Confined to an event
 /// loop.
 package final class ClientStream: HTTP2StreamHandler {
-  private let source: any ClientConnectionSource
+  private var source: (any ClientConnectionSource)?
   private var handler: (any ClientStreamHandler)?
   @exclusivity(unchecked) private var stream: HTTP2Stream?
   @exclusivity(unchecked) private var kept = Kept()
@@ -42,7 +42,7 @@ package final class ClientStream: HTTP2StreamHandler {
   /// Opens the stream on the connection that the source has for it.
   package func open() {
     attempts += 1
-    source.connection { [self] result in
+    source?.connection { [self] result in
       guard !isOver else { return }
       do throws(GRPCStatus) {
         try open(on: result.get())
@@ -99,6 +99,7 @@ package final class ClientStream: HTTP2StreamHandler {
     guard !isOver else { return }
     isOver = true
     handler = nil
+    source = nil
     stream?.reset(code)
     forget()
   }
@@ -153,6 +154,7 @@ package final class ClientStream: HTTP2StreamHandler {
 
   private func end(_ ending: Ending) {
     isOver = true
+    source = nil
     forget()
     let handler = handler
     self.handler = nil

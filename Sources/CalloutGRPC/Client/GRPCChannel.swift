@@ -10,8 +10,9 @@ internal import NIOPosix
 /// did not take any more. Safe to use from any thread.
 public final class GRPCChannel: Sendable {
   private let pool: NIOLoopBound<ClientConnectionPool>
-  private let configuration: Configuration
   private let authority: String
+  private let scheme: String
+  private let maxMessageLength: Int
 
   /// Connects; throws UNAVAILABLE with the reason when that cannot be done.
   ///
@@ -37,15 +38,24 @@ public final class GRPCChannel: Sendable {
   }
 
   /// A channel that connects with its first call.
-  package init(
+  package convenience init(
     _ target: GRPCTarget, _ configuration: Configuration, on eventLoop: (any EventLoop)? = nil,
     resolver: NameResolver = .system
   ) async throws {
+    try await self.init(
+      ClientConnector(target, tls: configuration.tls, configuration.connection, resolver: resolver),
+      authority: configuration.authority ?? target.authority, maxMessageLength: configuration.maxMessageLength,
+      on: eventLoop)
+  }
+
+  package init(
+    _ connector: ClientConnector, authority: String, maxMessageLength: Int = 4 * 1_024 * 1_024,
+    on eventLoop: (any EventLoop)? = nil
+  ) async throws {
     let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
-    let connector = try ClientConnector(
-      target, tls: configuration.tls, configuration.connection, resolver: resolver)
-    self.configuration = configuration
-    authority = configuration.authority ?? target.authority
+    self.authority = authority
+    self.maxMessageLength = maxMessageLength
+    scheme = connector.usesTLS ? "https" : "http"
     pool = try await eventLoop.submit {
       NIOLoopBound(ClientConnectionPool(connector, on: eventLoop), eventLoop: eventLoop)
     }.get()
@@ -60,7 +70,7 @@ public final class GRPCChannel: Sendable {
     }
   }
 
-  /// Opens a call; throws the status of one that could not be opened.
+  /// Opens a call; throws UNAVAILABLE where there is no connection for it.
   ///
   /// - Parameters:
   ///   - path: the method's path, such as `/grpc.health.v1.Health/Check`.
@@ -69,21 +79,17 @@ public final class GRPCChannel: Sendable {
   public func call(
     _ path: String, metadata: Metadata = [:], timeout: Duration? = nil, compressed: Bool = false
   ) async throws -> GRPCCall {
-    let (pool, configuration) = (pool, configuration)
+    let (pool, maxMessageLength) = (pool, maxMessageLength)
     let request = request(path, metadata, timeout, compressed)
     let call = try await pool.eventLoop.submit {
       let call = ClientCall(
         request, on: pool.value, compression: compressed ? .gzip : .identity,
-        maxMessageLength: configuration.maxMessageLength, eventLoop: pool.eventLoop)
+        maxMessageLength: maxMessageLength, eventLoop: pool.eventLoop)
       if let timeout { call.startDeadline(in: TimeAmount(timeout)) }
       return NIOLoopBound(call, eventLoop: pool.eventLoop)
     }.get()
-    try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        call.eventLoop.execute { call.value.open(continuation) }
-      }
-    } onCancel: {
-      call.eventLoop.execute { call.value.cancel(GRPCStatus(.cancelled, "cancelled by the client")) }
+    try await withCheckedThrowingContinuation { continuation in
+      call.eventLoop.execute { call.value.open(continuation) }
     }
     return GRPCCall(call)
   }
@@ -98,7 +104,7 @@ public final class GRPCChannel: Sendable {
     _ path: String, _ metadata: Metadata, _ timeout: Duration?, _ compressed: Bool
   ) -> HeaderFields {
     var fields: HeaderFields = [
-      ":method": "POST", ":scheme": configuration.tls == nil ? "http" : "https", ":path": path,
+      ":method": "POST", ":scheme": scheme, ":path": path,
       ":authority": authority, "te": "trailers", "content-type": "application/grpc",
       "user-agent": "swift-callouts", "grpc-accept-encoding": Compression.advertised,
     ]

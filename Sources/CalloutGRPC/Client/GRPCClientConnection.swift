@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CalloutTransport
-package import NIOCore
+internal import NIOCore
 
 /// The client's side of a connection. Confined to its event loop.
 package final class GRPCClientConnection: HTTP2ConnectionObserver {

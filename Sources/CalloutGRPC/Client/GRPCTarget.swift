@@ -41,13 +41,18 @@ public struct GRPCTarget: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// It is to be looked up.
+  package var isName: Bool {
+    if case .host(let host, let port) = kind { (try? SocketAddress(ipAddress: host, port: port)) == nil } else { false }
+  }
+
   /// The host as it was given; `localhost` for a Unix-domain socket.
-  var host: String {
+  package var host: String {
     if case .host(let host, _) = kind { host } else { "localhost" }
   }
 
   /// What calls send as `:authority` where nothing else is asked for.
-  var authority: String {
+  package var authority: String {
     if case .host = kind { description } else { "localhost" }
   }
 

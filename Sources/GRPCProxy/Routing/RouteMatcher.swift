@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CalloutGRPC
+
+/// Which calls a route is for, in the form in which calls are compared.
+struct RouteMatcher: Sendable {
+  private let authority: Authority?
+  private let service: Service?
+  private let method: String?
+  private let metadata: [(name: String, value: String?)]
+
+  private enum Authority {
+    /// With a port.
+    case exactly(String)
+    case host(String)
+    /// Hosts that end with it; it begins with a dot.
+    case below(String)
+  }
+
+  private enum Service {
+    case exactly(String)
+    /// Services whose names begin with it; it ends with a dot.
+    case inPackage(String)
+  }
+
+  init(_ match: GRPCRoute.Match) {
+    authority = match.authority.map { text in
+      let text = text.lowercased()
+      if text.hasPrefix("*.") { return .below(String(text.dropFirst())) }
+      return Self.host(of: text) == text ? .host(text) : .exactly(text)
+    }
+    service = match.service.map { $0.hasSuffix(".*") ? .inPackage(String($0.dropLast())) : .exactly($0) }
+    method = match.method
+    metadata = match.metadata.map { ($0.key, $0.value) }
+  }
+
+  func matches(_ call: IncomingCall) -> Bool {
+    if let method, call.method != method { return false }
+    if let service, !Self.matches(call.service, service) { return false }
+    if let authority, !Self.matches(call.authority.lowercased(), authority) { return false }
+    guard !metadata.isEmpty else { return true }
+    let received = call.metadata
+    return metadata.allSatisfy { name, value in
+      guard let value else { return !received.strings(name).isEmpty || !received.binaries(name).isEmpty }
+      return received.strings(name).contains(value)
+    }
+  }
+
+  private static func matches(_ name: Substring, _ service: Service) -> Bool {
+    switch service {
+    case .exactly(let expected): name == expected
+    case .inPackage(let prefix): name.hasPrefix(prefix)
+    }
+  }
+
+  private static func matches(_ name: String, _ authority: Authority) -> Bool {
+    switch authority {
+    case .exactly(let expected): name == expected
+    case .host(let expected): host(of: name) == expected
+    case .below(let suffix): host(of: name).hasSuffix(suffix)
+    }
+  }
+
+  /// The authority without its port; brackets of an IPv6 address stay.
+  private static func host(of authority: String) -> String {
+    guard let colon = authority.lastIndex(of: ":"), authority[colon...].dropFirst().allSatisfy(\.isNumber),
+      !authority[..<colon].contains(":") || authority[..<colon].hasSuffix("]")
+    else { return authority }
+    return String(authority[..<colon])
+  }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import CalloutGRPC
+import CalloutTransport
+import GRPCProxy
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// A gRPC server on a port of its own: a backend, or a proxy.
+struct LocalServer: Sendable {
+  let server: GRPCServer
+  let listener: Listener
+  let identity: TLSIdentity?
+
+  var address: SocketAddress { listener.address! }
+  var target: GRPCTarget { GRPCTarget(address) }
+
+  /// - Parameter clientTrustRoots: the issuers of clients' certificates, where those are needed.
+  static func start(
+    _ services: [GRPCService], at address: SocketAddress? = nil, tls identity: TLSIdentity? = nil,
+    clientTrustRoots: [UInt8]? = nil, maxConcurrentStreams: Int = 20_000, logger: Logger = Logger(label: "test")
+  ) async throws -> LocalServer {
+    var configuration = GRPCServer.Configuration()
+    configuration.http2.maxConcurrentStreams = maxConcurrentStreams
+    let server = GRPCServer(services: services, configuration: configuration, logger: logger)
+    var tls: Listener.TLSSource?
+    if let identity {
+      let context = try TLSContext(
+        serverIdentity: identity, protocols: ["h2"], clientTrustRoots: clientTrustRoots)
+      tls = { context }
+    }
+    let listener = try await Listener.bind(
+      to: address ?? SocketAddress(ipAddress: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton,
+      tls: tls
+    ) { channel in
+      try server.serve(channel)
+    }
+    return LocalServer(server: server, listener: listener, identity: identity)
+  }
+
+  /// Ends it with all its connections, as a crash does.
+  func stop() async {
+    try? await listener.close()
+    server.closeConnections()
+    await server.drain()
+  }
+
+  /// Ends it once its calls have ended, as a restart does.
+  func drain() async {
+    try? await listener.close()
+    await server.drain()
+  }
+
+  func connect() async throws -> GRPCChannel {
+    try await .connect(
+      to: target,
+      configuration: .init(tls: identity.map { .init(trustRoots: $0.certificateChain, serverName: "localhost") }))
+  }
+
+  /// As a backend of a proxy.
+  var backend: Backend {
+    Backend(target, tls: identity.map { .init(trustRoots: $0.certificateChain, serverName: "localhost") })
+  }
+}
+
+/// A proxy in front of backends, and what it said of its calls.
+struct ProxyServer: Sendable {
+  let server: LocalServer
+  let summaries: Summaries
+
+  static func start(
+    _ director: any StreamDirector, beside services: [GRPCService] = [], tls identity: TLSIdentity? = nil,
+    configuration: GRPCProxy.Configuration = GRPCProxy.Configuration()
+  ) async throws -> ProxyServer {
+    let summaries = Summaries()
+    var configuration = configuration
+    configuration.callEnded = { summaries.note($0) }
+    let proxy = GRPCProxy(director, configuration: configuration)
+    return ProxyServer(
+      server: try await .start(services + [proxy.unknownServices], tls: identity), summaries: summaries)
+  }
+
+  func connect() async throws -> GRPCChannel { try await server.connect() }
+  func stop() async { await server.stop() }
+}
+
+/// Calls that have ended at a proxy, in order; each can be waited for.
+final class Summaries: Sendable {
+  private let all = NIOLockedValueBox<[CallSummary]>([])
+  private let (arrivals, arrived) = AsyncStream.makeStream(of: CallSummary.self)
+
+  func note(_ summary: CallSummary) {
+    all.withLockedValue { $0.append(summary) }
+    arrived.yield(summary)
+  }
+
+  var count: Int { all.withLockedValue { $0.count } }
+
+  /// The next call that has ended and that nobody has asked for yet.
+  func next() async -> CallSummary? {
+    for await summary in arrivals { return summary }
+    return nil
+  }
+}
+
+/// A director that is a function.
+struct Director: StreamDirector {
+  let function: @Sendable (IncomingCall) async throws -> CallDirection
+
+  init(_ function: @escaping @Sendable (IncomingCall) async throws -> CallDirection) { self.function = function }
+
+  func direct(_ call: IncomingCall) async throws -> CallDirection { try await function(call) }
+}
