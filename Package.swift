@@ -163,10 +163,11 @@ let package = Package(
       swiftSettings: strict),
 
     // What describes a proxy.
+    .target(name: "ConfigurationFile", dependencies: [yams, nioLocks, logging], swiftSettings: strict),
     .target(
       name: "XDSConfig",
       dependencies: [
-        "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", nioCore, nioLocks, protobuf, logging, yams,
+        "XDS", "EnvoyConfigAPI", "EnvoyAPI", "CalloutTransport", "ConfigurationFile", nioCore, protobuf, logging,
       ],
       swiftSettings: strict),
 

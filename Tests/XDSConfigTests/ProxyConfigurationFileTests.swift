@@ -20,12 +20,12 @@ import XDSConfig
       #expect(try source.reload()?.listeners.map(\.address) == [.ip("0.0.0.0", 81)])
 
       try Data(("\n" + Self.text("81")).utf8).write(to: file)
-      let error = #expect(throws: ProxyFileError.self) { try source.reload() }
+      let error = #expect(throws: ConfigurationFileError.self) { try source.reload() }
       #expect(error?.description.hasPrefix("proxy.yaml:2: 'address' of an HTTP listener is '81'") == true)
       #expect(source.configuration.listeners.map(\.address) == [.ip("0.0.0.0", 81)])
 
       try FileManager.default.removeItem(at: file)
-      #expect(throws: ProxyFileError.self) { try source.reload() }
+      #expect(throws: ConfigurationFileError.self) { try source.reload() }
       #expect(source.configuration.listeners.count == 1)
 
       try Data(("# the same\n" + Self.text(":81")).utf8).write(to: file)
@@ -37,7 +37,7 @@ import XDSConfig
     try withFile { file in
       let hosts = "hosts: [{ domains: a, routes: [] }, { domains: A, routes: [] }]"
       try Data("listeners: [{ name: a, address: ':80', \(hosts) }]".utf8).write(to: file)
-      let error = #expect(throws: ProxyFileError.self) { try ProxyConfigurationFile(file.path) }
+      let error = #expect(throws: ConfigurationFileError.self) { try ProxyConfigurationFile(file.path) }
       #expect(
         error?.description
           == "proxy.yaml: RouteConfiguration 'a': the domain 'A' is there twice, in the hosts 'a' and 'A'; keep one")

@@ -133,7 +133,7 @@ import XDSConfig
   func file(text: String, error: String) { expect(error, in: text) }
 
   private func expect(_ start: String, in text: String, sourceLocation: SourceLocation = #_sourceLocation) {
-    let error = #expect(throws: ProxyFileError.self, sourceLocation: sourceLocation) {
+    let error = #expect(throws: ConfigurationFileError.self, sourceLocation: sourceLocation) {
       try ProxyConfiguration(yaml: text, ownCallouts: [addHeader, noTelnet])
     }
     let description = error?.description ?? ""

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 internal import EnvoyAPI
 
 /// The keys that say which parts of an exchange a callout is sent.
@@ -12,7 +13,7 @@ extension YAMLMap {
   typealias Mode = Envoy_Extensions_Filters_Http_ExtProc_V3_ProcessingMode
 
   /// A mode, with that of `base` where the file says nothing.
-  func processingMode(from base: Mode) throws(ProxyFileError) -> Mode {
+  func processingMode(from base: Mode) throws(ConfigurationFileError) -> Mode {
     var mode = base
     if let sent = try isSent("request_headers") { mode.requestHeaderMode = sent }
     if let sent = try isSent("response_headers") { mode.responseHeaderMode = sent }
@@ -30,12 +31,12 @@ extension YAMLMap {
     return mode
   }
 
-  private func isSent(_ key: String) throws(ProxyFileError) -> Mode.HeaderSendMode? {
+  private func isSent(_ key: String) throws(ConfigurationFileError) -> Mode.HeaderSendMode? {
     guard let value = self[key] else { return nil }
     return try value.bool() ? .send : .skip
   }
 
-  private func body(_ key: String) throws(ProxyFileError) -> Mode.BodySendMode? {
+  private func body(_ key: String) throws(ConfigurationFileError) -> Mode.BodySendMode? {
     try self[key]?.choice([
       "none": Mode.BodySendMode.none, "streamed": .streamed, "buffered": .buffered,
       "buffered_partial": .bufferedPartial,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 
 extension ProxyFileReader {
   private static let server = ["address", "tls", "authority", "max_requests", "checks_health"]
@@ -16,7 +17,7 @@ extension ProxyFileReader {
   ]
 
   /// Adds a callout, or gives one of this server's own other settings.
-  func addCallout(_ value: YAMLValue, to proxy: inout ProxyConfiguration) throws(ProxyFileError) {
+  func addCallout(_ value: YAMLValue, to proxy: inout ProxyConfiguration) throws(ConfigurationFileError) {
     let nameValue = try value.map("a callout").required("name")
     let name = try nameValue.text()
     if let own = ownCallouts.firstIndex(where: { $0.name == name }) {
@@ -50,7 +51,7 @@ extension ProxyFileReader {
 
   private func location(
     _ map: YAMLMap, _ name: String, in proxy: ProxyConfiguration
-  ) throws(ProxyFileError) -> CalloutServerLocation {
+  ) throws(ConfigurationFileError) -> CalloutServerLocation {
     var location = CalloutServerLocation(try map.required("address").addresses(), cluster: "callout-\(name)")
     location.tls = try map["tls"]?.clientTLS()
     location.authority = try map["authority"]?.text()

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 
 extension ProxyFileReader {
   private static let common = ["name", "address", "protocol", "tls", "callouts", "access_log"]
 
-  func listener(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Listener
+  func listener(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ConfigurationFileError)
+    -> ProxyConfiguration.Listener
   {
     let isHTTP =
       try value.map("a listener")["protocol"]?.choice(["http": true, "tcp": false] as KeyValuePairs<String, Bool>)
@@ -13,9 +15,9 @@ extension ProxyFileReader {
 
   private func tcpListener(
     _ value: YAMLValue, in proxy: ProxyConfiguration
-  ) throws(ProxyFileError) -> ProxyConfiguration.TCPListener {
+  ) throws(ConfigurationFileError) -> ProxyConfiguration.TCPListener {
     let map = try value.map("a TCP listener", keys: Self.common + ["upstream", "idle_timeout"])
-    let name = try newName(map, "listeners", among: proxy.listeners.map(\.name))
+    let name = try map.newName("listeners", among: proxy.listeners.map(\.name))
     let upstream = try upstreamName(try map.required("upstream"), in: proxy)
     var listener = ProxyConfiguration.TCPListener(name, at: try map.required("address").address(), to: upstream)
     listener.tls = try map["tls"]?.serverTLS()
@@ -27,14 +29,14 @@ extension ProxyFileReader {
 
   private func httpListener(
     _ value: YAMLValue, in proxy: ProxyConfiguration
-  ) throws(ProxyFileError) -> ProxyConfiguration.HTTPListener {
+  ) throws(ConfigurationFileError) -> ProxyConfiguration.HTTPListener {
     let map = try value.map(
       "an HTTP listener",
       keys: Self.common + [
         "routes", "hosts", "edge", "idle_timeout", "stream_idle_timeout", "request_timeout", "buffer_limit",
         "websocket",
       ])
-    let name = try newName(map, "listeners", among: proxy.listeners.map(\.name))
+    let name = try map.newName("listeners", among: proxy.listeners.map(\.name))
     let uses = try calloutUses(map, in: proxy, network: false)
     var listener = ProxyConfiguration.HTTPListener(
       name, at: try map.required("address").address(), hosts: [], callouts: uses)
@@ -64,7 +66,7 @@ extension ProxyFileReader {
   /// The callouts that a listener names, or else all of this server's own that it can ask.
   private func calloutUses(
     _ map: YAMLMap, in proxy: ProxyConfiguration, network: Bool
-  ) throws(ProxyFileError) -> [ProxyConfiguration.CalloutUse] {
+  ) throws(ConfigurationFileError) -> [ProxyConfiguration.CalloutUse] {
     guard let list = map["callouts"] else {
       let own = Set(ownCallouts.map(\.name))
       return proxy.callouts.filter { own.contains($0.name) && $0.filter.isNetwork == network }.map { .init($0.name) }
@@ -99,7 +101,7 @@ extension ProxyFileReader {
     return uses
   }
 
-  func upstreamName(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> String {
+  func upstreamName(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ConfigurationFileError) -> String {
     let name = try value.text()
     guard proxy.upstream(name) != nil else {
       throw value.failure("unknown upstream '\(name)': \(oneOf(proxy.upstreams.map(\.name), none: "there is none"))")
@@ -109,7 +111,7 @@ extension ProxyFileReader {
 }
 
 extension YAMLValue {
-  fileprivate func accessLog() throws(ProxyFileError) -> ProxyConfiguration.AccessLog {
+  fileprivate func accessLog() throws(ConfigurationFileError) -> ProxyConfiguration.AccessLog {
     let text = try text()
     if text == "stdout" { return .standardOutput }
     guard text.hasPrefix("/") else { throw failure("\(what) is '\(text)': stdout, or the path of a file from / on") }

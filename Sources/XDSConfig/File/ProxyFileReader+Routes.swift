@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 
 extension ProxyFileReader {
   private static let matches = ["prefix", "path", "regex"]
@@ -7,7 +8,7 @@ extension ProxyFileReader {
 
   func routes(
     _ value: YAMLValue, of listener: ProxyConfiguration.HTTPListener, in proxy: ProxyConfiguration
-  ) throws(ProxyFileError) -> [ProxyConfiguration.Route] {
+  ) throws(ConfigurationFileError) -> [ProxyConfiguration.Route] {
     var routes: [ProxyConfiguration.Route] = []
     for value in value.list() { routes.append(try route(value, of: listener, in: proxy)) }
     return routes
@@ -15,7 +16,7 @@ extension ProxyFileReader {
 
   private func route(
     _ value: YAMLValue, of listener: ProxyConfiguration.HTTPListener, in proxy: ProxyConfiguration
-  ) throws(ProxyFileError) -> ProxyConfiguration.Route {
+  ) throws(ConfigurationFileError) -> ProxyConfiguration.Route {
     let map = try value.map("a route", keys: Self.keys)
     var route = ProxyConfiguration.Route(try path(map), try action(map, in: proxy))
     for (name, member) in try map["headers"]?.map("headers").members ?? [] {
@@ -26,7 +27,7 @@ extension ProxyFileReader {
     }
     for (name, member) in try map["callouts"]?.map("callouts").members ?? [] {
       guard listener.callouts.contains(where: { $0.name == name }), let callout = proxy.callout(name) else {
-        throw ProxyFileError(
+        throw ConfigurationFileError(
           file, line: member.keyLine,
           "the listener has no callout '\(name)': \(oneOf(listener.callouts.map(\.name), none: "it has none"))")
       }
@@ -35,7 +36,7 @@ extension ProxyFileReader {
     return route
   }
 
-  private func path(_ map: YAMLMap) throws(ProxyFileError) -> ProxyConfiguration.PathMatch {
+  private func path(_ map: YAMLMap) throws(ConfigurationFileError) -> ProxyConfiguration.PathMatch {
     guard let key = try map.oneOf(Self.matches), let value = map[key] else {
       throw map.place.failure("a route has no 'prefix', 'path' or 'regex'; give it one, such as 'prefix: /'")
     }
@@ -44,7 +45,7 @@ extension ProxyFileReader {
     return key == "prefix" ? .prefix(text) : key == "path" ? .exact(text) : .regex(text)
   }
 
-  private func header(_ value: YAMLValue) throws(ProxyFileError) -> ProxyConfiguration.HeaderMatch.Value {
+  private func header(_ value: YAMLValue) throws(ConfigurationFileError) -> ProxyConfiguration.HeaderMatch.Value {
     guard value.isMap else { return .exact(try value.text()) }
     let keys = ["exact", "prefix", "suffix", "contains", "regex", "present"]
     let map = try value.map("a header", keys: keys)
@@ -61,7 +62,8 @@ extension ProxyFileReader {
     }
   }
 
-  private func action(_ map: YAMLMap, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Action
+  private func action(_ map: YAMLMap, in proxy: ProxyConfiguration) throws(ConfigurationFileError)
+    -> ProxyConfiguration.Action
   {
     guard let key = try map.oneOf(["upstream", "upstreams", "respond"]), let value = map[key] else {
       throw map.place.failure("a route has no 'upstream', 'upstreams' or 'respond'; give it one")
@@ -79,7 +81,7 @@ extension ProxyFileReader {
     } else {
       for (name, member) in try value.map("upstreams").members {
         guard proxy.upstream(name) != nil else {
-          throw ProxyFileError(
+          throw ConfigurationFileError(
             file, line: member.keyLine,
             "unknown upstream '\(name)': \(oneOf(proxy.upstreams.map(\.name), none: "there is none"))")
         }
@@ -98,7 +100,7 @@ extension ProxyFileReader {
 
   private func override(
     _ value: YAMLValue, of callout: Callout
-  ) throws(ProxyFileError) -> ProxyConfiguration.CalloutOverride {
+  ) throws(ConfigurationFileError) -> ProxyConfiguration.CalloutOverride {
     guard value.isMap else { return .init(isEnabled: try value.bool()) }
     var override = ProxyConfiguration.CalloutOverride.on
     switch callout.filter {

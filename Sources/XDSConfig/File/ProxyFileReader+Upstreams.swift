@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 
 extension ProxyFileReader {
-  func upstream(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ProxyFileError) -> ProxyConfiguration.Upstream
+  func upstream(_ value: YAMLValue, in proxy: ProxyConfiguration) throws(ConfigurationFileError)
+    -> ProxyConfiguration.Upstream
   {
     let map = try value.map(
       "an upstream",
       keys: [
         "name", "endpoints", "dns", "eds", "http2", "tls", "connect_timeout", "health_check", "balancing",
       ])
-    let name = try newName(map, "upstreams", among: proxy.upstreams.map(\.name))
+    let name = try map.newName("upstreams", among: proxy.upstreams.map(\.name))
     if let callout = proxy.callouts.first(where: { $0.server.cluster == name }) {
       throw try map.required("name").failure(
         "the server of the callout '\(callout.name)' has the name '\(name)' already")
@@ -43,7 +45,7 @@ extension ProxyFileReader {
 
 extension YAMLValue {
   /// `tcp`, or a mapping.
-  fileprivate func healthCheck() throws(ProxyFileError) -> ProxyConfiguration.HealthCheck {
+  fileprivate func healthCheck() throws(ConfigurationFileError) -> ProxyConfiguration.HealthCheck {
     if !isMap, try text() == "tcp" { return .init(.tcp) }
     let kinds = ["http", "tcp", "grpc"]
     let map = try map("a health check", keys: kinds + ["interval", "timeout"])

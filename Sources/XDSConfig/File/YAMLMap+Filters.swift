@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 internal import EnvoyAPI
 
 extension YAMLMap {
   /// The settings of a callout's filter, with those of `filter` where the file says nothing.
-  func filter(from filter: CalloutFilter) throws(ProxyFileError) -> CalloutFilter {
+  func filter(from filter: CalloutFilter) throws(ConfigurationFileError) -> CalloutFilter {
     switch filter {
     case .extProc(let filter): .extProc(try self.filter(from: filter))
     case .networkExtProc(let filter): .networkExtProc(try self.filter(from: filter))
@@ -11,7 +12,7 @@ extension YAMLMap {
     }
   }
 
-  private func filter(from base: CalloutFilter.ExtProc) throws(ProxyFileError) -> CalloutFilter.ExtProc {
+  private func filter(from base: CalloutFilter.ExtProc) throws(ConfigurationFileError) -> CalloutFilter.ExtProc {
     var filter = base
     filter.processingMode = try processingMode(from: base.processingMode)
     if let value = self["message_timeout"] { filter.messageTimeout = try value.duration() }
@@ -33,7 +34,9 @@ extension YAMLMap {
     return filter
   }
 
-  private func filter(from base: CalloutFilter.NetworkExtProc) throws(ProxyFileError) -> CalloutFilter.NetworkExtProc {
+  private func filter(from base: CalloutFilter.NetworkExtProc) throws(ConfigurationFileError)
+    -> CalloutFilter.NetworkExtProc
+  {
     var filter = base
     if let value = self["read"] { filter.processesRead = try value.bool() }
     if let value = self["write"] { filter.processesWrite = try value.bool() }
@@ -43,7 +46,7 @@ extension YAMLMap {
     return filter
   }
 
-  private func filter(from base: CalloutFilter.ExtAuthz) throws(ProxyFileError) -> CalloutFilter.ExtAuthz {
+  private func filter(from base: CalloutFilter.ExtAuthz) throws(ConfigurationFileError) -> CalloutFilter.ExtAuthz {
     var filter = base
     if let value = self["timeout"] { filter.timeout = try value.duration() }
     if let value = self["fail_open"] { filter.failOpen = try value.bool() }
@@ -60,7 +63,7 @@ extension YAMLMap {
 }
 
 extension YAMLValue {
-  fileprivate func headerRules() throws(ProxyFileError) -> CalloutFilter.ExtProc.HeaderRules {
+  fileprivate func headerRules() throws(ConfigurationFileError) -> CalloutFilter.ExtProc.HeaderRules {
     let map = try map(
       "'header_rules'",
       keys: ["routing", "envoy", "no_system", "none", "allow", "disallow", "forbidden_is_error"])

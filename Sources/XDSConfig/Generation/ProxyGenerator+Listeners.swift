@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 internal import EnvoyAPI
 internal import EnvoyConfigAPI
 internal import SwiftProtobuf
@@ -94,12 +95,6 @@ extension ProxyGenerator {
       .error, .proxy, in: "listener '\(listener)'",
       "there is no callout '\(name)': \(oneOf(proxy.callouts.map(\.name), none: "none is described"))")
   }
-}
-
-/// The names to choose from, as the end of a sentence.
-func oneOf(_ names: some Sequence<String>, none: String) -> String {
-  let names = names.sorted()
-  return names.isEmpty ? none : "one of \(names.joined(separator: ", "))"
 }
 
 extension ProxyConfiguration.AccessLog {

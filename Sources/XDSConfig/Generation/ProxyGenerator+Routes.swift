@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConfigurationFile
 internal import EnvoyAPI
 internal import EnvoyConfigAPI
 internal import SwiftProtobuf

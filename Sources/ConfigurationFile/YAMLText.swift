@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import SwiftProtobuf
 internal import Yams
 
-extension Message {
-  /// The message as YAML with Envoy's names of fields.
-  func yaml() throws(ConfigurationProblem) -> String {
-    RegisteredTypes.register()
-    var options = JSONEncodingOptions()
-    options.preserveProtoFieldNames = true
-    options.useDeterministicOrdering = true
-    do {
-      let json = try jsonString(options: options)
-      guard let node = try Yams.compose(yaml: json) else { return "" }
-      return try Yams.serialize(node: node.inBlocks, indent: 2, width: -1, allowUnicode: true)
-    } catch {
-      throw ConfigurationProblem(.error, .unreadable, in: "bootstrap", "it cannot be written as YAML: \(error)")
-    }
+/// JSON as YAML the way that people write it.
+package enum YAMLText {
+  package static func converting(json: String) throws -> String {
+    guard let node = try Yams.compose(yaml: json) else { return "" }
+    return try Yams.serialize(node: node.inBlocks, indent: 2, width: -1, allowUnicode: true)
   }
 }
 

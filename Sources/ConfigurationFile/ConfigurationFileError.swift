@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is wrong with a file that describes a proxy, and where.
-public struct ProxyFileError: Error, Sendable, Hashable, CustomStringConvertible {
+/// What is wrong with a file that configures something, and where.
+public struct ConfigurationFileError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The file's name, without directories.
   public var file: String
   /// The line, from 1, where it is about one.
@@ -9,7 +9,7 @@ public struct ProxyFileError: Error, Sendable, Hashable, CustomStringConvertible
   /// What is wrong and what to do, as the rest of a sentence.
   public var text: String
 
-  init(_ file: String, line: Int?, _ text: String) {
+  package init(_ file: String, line: Int?, _ text: String) {
     self.file = file
     self.line = line
     self.text = text
@@ -17,4 +17,10 @@ public struct ProxyFileError: Error, Sendable, Hashable, CustomStringConvertible
 
   /// One line, such as `proxy.yaml:12: unknown key 'upstrem' in a route: one of …`.
   public var description: String { "\(file):\(line.map { "\($0):" } ?? "") \(text)" }
+}
+
+/// The names to choose from, as the end of a sentence.
+package func oneOf(_ names: some Sequence<String>, none: String) -> String {
+  let names = names.sorted()
+  return names.isEmpty ? none : "one of \(names.joined(separator: ", "))"
 }

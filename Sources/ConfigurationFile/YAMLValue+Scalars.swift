@@ -2,18 +2,18 @@
 internal import Yams
 
 extension YAMLValue {
-  func text() throws(ProxyFileError) -> String {
+  package func text() throws(ConfigurationFileError) -> String {
     guard case .scalar(let scalar) = node else { throw failure("\(what) has to be a text") }
     return scalar.string
   }
 
-  func texts() throws(ProxyFileError) -> [String] {
+  package func texts() throws(ConfigurationFileError) -> [String] {
     var texts: [String] = []
     for value in list() { texts.append(try value.text()) }
     return texts
   }
 
-  func bool() throws(ProxyFileError) -> Bool {
+  package func bool() throws(ConfigurationFileError) -> Bool {
     switch try text() {
     case "true", "on", "yes": return true
     case "false", "off", "no": return false
@@ -21,7 +21,8 @@ extension YAMLValue {
     }
   }
 
-  func number<Number: FixedWidthInteger>(_ range: ClosedRange<Number>) throws(ProxyFileError) -> Number {
+  package func number<Number: FixedWidthInteger>(_ range: ClosedRange<Number>) throws(ConfigurationFileError) -> Number
+  {
     let text = try text()
     guard let number = Number(text), range.contains(number) else {
       throw failure("\(what) is '\(text)': a number from \(range.lowerBound) to \(range.upperBound)")
@@ -30,14 +31,14 @@ extension YAMLValue {
   }
 
   /// One of some words.
-  func choice<Choice>(_ choices: KeyValuePairs<String, Choice>) throws(ProxyFileError) -> Choice {
+  package func choice<Choice>(_ choices: KeyValuePairs<String, Choice>) throws(ConfigurationFileError) -> Choice {
     let text = try text()
     if let choice = choices.first(where: { $0.key == text }) { return choice.value }
     throw failure("\(what) is '\(text)': one of \(choices.map(\.key).joined(separator: ", "))")
   }
 
   /// A time with its unit, such as `500ms`, `15s`, `2m` or `1h`.
-  func duration() throws(ProxyFileError) -> Duration {
+  package func duration() throws(ConfigurationFileError) -> Duration {
     let text = try text()
     let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let units: [Substring: Double] = ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000]
@@ -48,21 +49,7 @@ extension YAMLValue {
   }
 
   /// A time, or nil for `none`.
-  func durationOrNone() throws(ProxyFileError) -> Duration? {
+  package func durationOrNone() throws(ConfigurationFileError) -> Duration? {
     try text() == "none" ? nil : try duration()
-  }
-
-  func address() throws(ProxyFileError) -> ProxyAddress {
-    let text = try text()
-    guard let address = ProxyAddress(text) else {
-      throw failure("\(what) is '\(text)': host:port, [IPv6]:port, :port or unix:/path")
-    }
-    return address
-  }
-
-  func addresses() throws(ProxyFileError) -> [ProxyAddress] {
-    var addresses: [ProxyAddress] = []
-    for value in list() { addresses.append(try value.address()) }
-    return addresses
   }
 }
