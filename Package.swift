@@ -185,7 +185,7 @@ let package = Package(
     // Passes calls on, whatever their messages.
     .target(
       name: "GRPCProxy",
-      dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, nioLocks, logging],
+      dependencies: ["CalloutGRPC", "CalloutTransport", "ConfigurationFile", nioCore, nioPosix, nioLocks, logging],
       swiftSettings: strict),
 
     // Loads a server, as Envoy would.
@@ -239,6 +239,8 @@ let package = Package(
       name: "CalloutGRPCTests",
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
+    .testTarget(
+      name: "GRPCProxyTests", dependencies: ["GRPCProxy", "CalloutGRPC", "CalloutTransport"], swiftSettings: strict),
     .testTarget(
       name: "CloudLoggingTests",
       dependencies: [

@@ -13,7 +13,7 @@ package struct YAMLValue {
   package var isMap: Bool { node.mapping != nil }
 
   /// Whether a key is there without a value.
-  var isNull: Bool {
+  package var isNull: Bool {
     guard case .scalar(let scalar) = node else { return false }
     return scalar.style == .plain && ["", "~", "null"].contains(scalar.string)
   }
