@@ -240,7 +240,11 @@ let package = Package(
       dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "GRPCProxyTests", dependencies: ["GRPCProxy", "CalloutGRPC", "CalloutTransport"], swiftSettings: strict),
+      name: "GRPCProxyTests",
+      dependencies: [
+        "GRPCProxy", "CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, nioLocks, logging,
+      ],
+      exclude: ["proxy_peer.py"], swiftSettings: strict),
     .testTarget(
       name: "CloudLoggingTests",
       dependencies: [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CalloutGRPC
-public import Logging
 internal import CalloutTransport
+public import Logging
 internal import NIOCore
 
 /// Passes calls on to other servers without knowing their messages.

@@ -106,7 +106,9 @@ public final class BackendPool: Sendable {
 
   private func startUpkeep(_ resolver: NameResolver) {
     var tasks: [Task<Void, Never>] = []
-    if configuration.healthCheck != nil { tasks.append(Task { [pool = WeakPool(self)] in await HealthChecks.run(pool) }) }
+    if configuration.healthCheck != nil {
+      tasks.append(Task { [pool = WeakPool(self)] in await HealthChecks.run(pool) })
+    }
     if configuration.backends.contains(where: \.target.isName) {
       let interval = configuration.resolutionInterval
       tasks.append(
