@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import ArgumentParser
+public import CalloutGRPC
 public import Logging
 public import XDSConfig
 
@@ -123,6 +124,10 @@ public struct ServerOptions: ParsableArguments {
 }
 
 extension ListenAddress: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension GRPCTarget: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CalloutGRPC
+public import Logging
 
 /// What became of a call that was passed on.
 public struct CallSummary: Sendable {
@@ -17,4 +18,13 @@ public struct CallSummary: Sendable {
   /// Bytes of messages, with their prefixes, from the client and to it.
   public var bytesReceived: Int
   public var bytesSent: Int
+
+  /// The same for a line of a log.
+  public var logMetadata: Logger.Metadata {
+    [
+      "method": "\(fullMethod)", "authority": "\(authority)", "peer": "\(peer ?? "unix socket")",
+      "backends": "\(backends.joined(separator: ","))", "status": "\(status)", "duration": "\(duration)",
+      "received": "\(bytesReceived)", "sent": "\(bytesSent)",
+    ]
+  }
 }
