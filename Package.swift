@@ -327,7 +327,8 @@ let package = Package(
         "AddBody", "AddCustomResponse", "AddHeader", "Basic", "BlockIP", "BodyLogger", "DynamicForwarding",
         "ExtProcClient", "LLMGateway", "MetadataServer", "NetworkBasic", "NetworkExtProc", "NetworkFilter",
         "NormalizeHeader", "ObservabilityServer", "Redirect", "SetCookie",
-        "UpdateHeader", "Proxy", "Callouts", "CalloutGRPC", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore, nioLocks, protobuf, logging,
+        "UpdateHeader", "Proxy", "Callouts", "CalloutGRPC", "CalloutJSON", "EnvoyAPI", "ExtProcTesting", nioCore,
+        nioLocks, protobuf, logging,
       ],
       swiftSettings: exampleSettings),
     .testTarget(

@@ -1,6 +1,6 @@
+import CalloutGRPC
 // SPDX-License-Identifier: Apache-2.0
 import Callouts
-import CalloutGRPC
 import EnvoyAPI
 import ExtProcTesting
 import Foundation
@@ -41,7 +41,7 @@ struct ProxyTests {
     defer { proxy.process.send(signal: SIGKILL) }
     let client = try await CalloutClient.connect(to: proxy.plaintext)
     let refused = try await client.stream()
-    #expect(await refused.ending.status == GRPCStatus(.unavailable, "not yet"))
+    #expect(await refused.status == GRPCStatus(.unavailable, "not yet"))
     try Data(
       """
       backends: [{ name: callout, endpoints: "\(callout.plaintext)" }]
@@ -102,6 +102,6 @@ struct ProxyTests {
     let reply = try await stream.reply(to: .requestHeaders([":path": "/"]))
     #expect(reply.requestHeaders.response.headerMutation.setHeaders.map(\.header.key) == ["header-request"])
     stream.halfClose()
-    #expect(await stream.ending.status == .ok)
+    #expect(await stream.status == .ok)
   }
 }

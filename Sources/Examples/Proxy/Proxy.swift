@@ -22,17 +22,23 @@ struct Proxy: CalloutProgram {
   @Flag(help: "Pass reflection on too, instead of answering for the proxy.") var passReflection = false
   @Flag(help: "Append the client's address to x-forwarded-for.") var forwardedFor = false
 
-  func validate() throws {
-    guard (to == nil) != (config == nil) else { throw ValidationError("give one of --to and --config") }
-  }
-
   func run(_ configuration: ServerConfiguration, logger: Logger) async throws {
-    let file = try config.map { try GRPCProxyConfigurationFile($0) }
-    let router = try GRPCRouter(file?.configuration ?? GRPCProxyConfiguration(to: Backend(to!)), logger: logger)
+    let (routes, file) = try routes()
+    let router = try GRPCRouter(routes, logger: logger)
     async let _ = Self.follow(file, router, logger)
     try await CalloutService(
       [proxy(router, logger).unknownServices], configuration: serving(configuration), logger: logger
     ).runUntilSignalled()
+  }
+
+  private func routes() throws -> (GRPCProxyConfiguration, GRPCProxyConfigurationFile?) {
+    switch (to, config) {
+    case (let target?, nil): return (GRPCProxyConfiguration(to: Backend(target)), nil)
+    case (nil, let path?):
+      let file = try GRPCProxyConfigurationFile(path)
+      return (file.configuration, file)
+    default: throw StartupError("give one of --to and --config")
+    }
   }
 
   private func proxy(_ router: GRPCRouter, _ logger: Logger) -> GRPCProxy {
