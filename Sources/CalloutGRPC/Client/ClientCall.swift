@@ -131,7 +131,11 @@ final class ClientCall: ClientStreamHandler {
     deliver()
   }
 
-  func receiveEnd() {}
+  func receiveEnd() {
+    // The server is done, whether or not we are.
+    streamClosed(.closed(.noError))
+    stream.reset(.cancel)
+  }
 
   func outboundDrained() {
     for writer in writers { writer.resume() }

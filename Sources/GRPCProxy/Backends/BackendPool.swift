@@ -62,10 +62,8 @@ public final class BackendPool: Sendable {
   /// connected to a moment ago, only when there is no other.
   func choose(except tried: [BackendMember], on eventLoop: any EventLoop) -> BackendMember? {
     let members = currentMembers
-    let usable =
-      members.count == 1 && tried.isEmpty
-      ? members.filter(\.isHealthy)
-      : members.filter { member in member.isHealthy && !tried.contains { $0 === member } }
+    if members.count == 1 { return tried.isEmpty && members[0].isHealthy ? members[0] : nil }
+    let usable = members.filter { member in member.isHealthy && !tried.contains { $0 === member } }
     guard usable.count > 1 else { return usable.first }
     let good = usable.filter { $0.isInlier && !$0.connections(on: eventLoop).isInBackoff }
     let candidates = good.isEmpty ? usable : good

@@ -18,6 +18,7 @@ final class BackendStream {
   private var tried: [BackendMember] = []
   private var httpStatus: Int?
   private var hasHead = false
+  private var isGRPC = false
   private var trailers: HeaderFields?
 
   init(
@@ -101,16 +102,19 @@ extension BackendStream: ClientStreamHandler {
     hasHead = true
     httpStatus = status
     // What is no gRPC answer becomes a status in the end.
-    if status == 200 { handler?.responseBegan(fields) }
+    isGRPC = status == 200 && fields["content-type"]?.hasPrefix("application/grpc") == true
+    if isGRPC { handler?.responseBegan(fields) }
   }
 
   func receiveData(_ data: consuming ByteBuffer) {
-    guard let handler, httpStatus == 200 else { return consumed(data.readableBytes) }
+    guard let handler, isGRPC else { return consumed(data.readableBytes) }
     handler.receiveData(data)
   }
 
   func receiveEnd() {
-    guard let trailers, let number = trailers["grpc-status"] else { return }
+    guard let trailers, let number = trailers["grpc-status"] else {
+      return streamClosed(.closed(.noError))
+    }
     let code = GRPCStatus.Code(rawValue: Int(number) ?? GRPCStatus.Code.unknown.rawValue)
     leaveMember(failed: code == .unavailable)
     tell { $0.ended(code, trailers: trailers) }
