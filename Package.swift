@@ -73,6 +73,7 @@ let package = Package(
     .executable(name: "Redirect", targets: ["Redirect"]),
     .executable(name: "SetCookie", targets: ["SetCookie"]),
     .executable(name: "UpdateHeader", targets: ["UpdateHeader"]),
+    .executable(name: "envoyrun", targets: ["EnvoyRun"]),
     .executable(name: "callout-bench", targets: ["CalloutBench"]),
     .executable(name: "xds-bench", targets: ["XDSBench"]),
   ],
@@ -197,6 +198,14 @@ let package = Package(
         arguments,
       ],
       swiftSettings: strict),
+
+    // Runs a dynamic module in an Envoy.
+    .executableTarget(
+      name: "EnvoyRun",
+      dependencies: [
+        "CalloutJSON", "ConfigurationFile", "CalloutTransport", httpClient, nioCore, signals, arguments,
+      ],
+      swiftSettings: exampleSettings),
 
     // Loads a control plane with many clients.
     .executableTarget(

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import AsyncHTTPClient
+import CalloutJSON
+import Foundation
+import NIOCore
+
+/// An Envoy that runs.
+final class EnvoyChild: Sendable {
+  private let pid: Int32
+  private let adminFile: URL
+  private let (ends, ended) = AsyncStream.makeStream(of: Int32.self)
+  private let exit: Task<Int32, Never>
+
+  /// Starts it; what it prints goes where envoyrun's own output goes.
+  init(
+    _ executable: String, _ configuration: String, _ library: ModuleLibrary, in folder: URL, workers: Int?,
+    logLevel: String
+  ) throws {
+    let file = folder.appending(path: "envoy.yaml")
+    try Data(configuration.utf8).write(to: file)
+    let link = folder.appending(path: "lib\(library.name).so")
+    try? FileManager.default.removeItem(at: link)
+    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: library.path)
+    adminFile = folder.appending(path: "admin")
+    try? FileManager.default.removeItem(at: adminFile)
+    let process = Process()
+    process.executableURL = URL(filePath: executable)
+    process.arguments =
+      [
+        "--config-path", file.path, "--admin-address-path", adminFile.path, "--disable-hot-restart", "--log-level",
+        logLevel,
+      ] + (workers.map { ["--concurrency", "\($0)"] } ?? [])
+    process.environment = ProcessInfo.processInfo.environment
+      .merging(["ENVOY_DYNAMIC_MODULES_SEARCH_PATH": folder.path]) { $1 }
+    let (ends, ended) = (ends, ended)
+    process.terminationHandler = { process in
+      // As a shell says it: 128 and the signal.
+      ended.yield(process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0))
+    }
+    exit = Task { await ends.first { _ in true } ?? 0 }
+    do { try process.run() } catch { throw RunError("\(executable) cannot be run: \(error)") }
+    pid = process.processIdentifier
+  }
+
+  /// The exit code; waits for it.
+  var status: Int32 { get async { await exit.value } }
+
+  /// Ends it, and waits until it has ended.
+  func end() async {
+    kill(pid, SIGTERM)
+    await withTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { _ = await self.exit.value }
+      tasks.addTask { if (try? await Task.sleep(for: Self.timeToEnd)) != nil { kill(self.pid, SIGKILL) } }
+      await tasks.next()
+      tasks.cancelAll()
+    }
+    _ = await exit.value
+  }
+
+  /// Says where it listens, once it does.
+  func announce() async {
+    // Another process tells no one when it is ready.
+    while (try? await Task.sleep(for: .milliseconds(50))) != nil {
+      guard let admin = try? String(contentsOf: adminFile, encoding: .utf8),
+        let listeners = try? await listeners(admin)
+      else { continue }
+      for listener in listeners { print("listening: \(listener)") }
+      // Whoever reads a pipe wants it now.
+      fflush(nil)
+      return
+    }
+  }
+
+  /// The addresses with their names, or nil while it is starting.
+  private func listeners(_ admin: String) async throws -> [String]? {
+    guard try await get("http://\(admin)/ready").hasPrefix("LIVE") else { return nil }
+    let json = try JSONValue(parsing: await get("http://\(admin)/listeners?format=json"))
+    return json["listener_statuses"]?.array?.compactMap { status in
+      guard let name = status["name"]?.string, let address = status["local_address"]?["socket_address"],
+        let host = address["address"]?.string, let port = address["port_value"]?.int
+      else { return nil }
+      let scheme = name == "http3" ? "https" : name
+      return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(name == "http3" ? " (HTTP/3)" : "")"
+    }
+  }
+
+  private func get(_ url: String) async throws -> String {
+    let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(5))
+    return String(buffer: try await response.body.collect(upTo: 1 << 20))
+  }
+
+  /// Time to finish what it has begun.
+  private static let timeToEnd = Duration.seconds(10)
+}

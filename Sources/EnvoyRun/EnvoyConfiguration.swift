@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+import CalloutJSON
+import ConfigurationFile
+
+/// What Envoy does: takes requests on one or two ports, and gives them to a filter of the module.
+struct EnvoyConfiguration {
+  /// The library's name, without `lib` and `.so`.
+  var library: String
+  var filter: ModuleFilter
+  /// JSON, or any text.
+  var filterConfig: String?
+  var host: String
+  var port: UInt16
+  var tls: TLS?
+  /// Where a callout's requests go, or nil to answer them.
+  var upstream: HostPort?
+  var compressions: [String] = []
+
+  struct TLS {
+    var port: UInt16
+    var files: TLSFiles
+    var clientAuthorities: String?
+    var http3: Bool
+  }
+
+  init(library: String, filter: ModuleFilter, host: String, port: UInt16) {
+    self.library = library
+    self.filter = filter
+    self.host = host
+    self.port = port
+  }
+
+  func yaml() throws -> String { try YAMLText.converting(json: json.description) }
+
+  var json: JSONValue {
+    var listeners = [listener("http", port, transportSocket: nil)]
+    if let tls {
+      listeners.append(listener("https", tls.port, transportSocket: tls.transportSocket, altSvc: tls.http3))
+      if tls.http3 { listeners.append(quicListener(tls)) }
+    }
+    return [
+      "admin": ["address": socket("127.0.0.1", 0)],
+      "static_resources": ["listeners": .array(listeners), "clusters": .array(upstream.map { [cluster($0)] } ?? [])],
+    ]
+  }
+
+  // MARK: Listeners
+
+  private func listener(
+    _ name: String, _ port: UInt16, transportSocket: JSONValue?, altSvc: Bool = false
+  ) -> JSONValue {
+    var chain: JSONValue = ["filters": [connectionManager("AUTO", altSvc: altSvc)]]
+    chain["transport_socket"] = transportSocket
+    return [
+      "name": .string(name), "address": socket(host, Int(port)), "filter_chains": [chain],
+      "per_connection_buffer_limit_bytes": 1_048_576,
+    ]
+  }
+
+  private func quicListener(_ tls: TLS) -> JSONValue {
+    var address = socket(host, Int(tls.port))
+    address["socket_address"]?["protocol"] = "UDP"
+    return [
+      "name": "http3", "address": address,
+      "udp_listener_config": ["quic_options": [:], "downstream_socket_config": ["prefer_gro": true]],
+      "filter_chains": [
+        ["transport_socket": tls.quicTransportSocket, "filters": [connectionManager("HTTP3", altSvc: true)]]
+      ],
+    ]
+  }
+
+  private func connectionManager(_ codec: String, altSvc: Bool) -> JSONValue {
+    var manager = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
+    manager["stat_prefix"] = "envoyrun"
+    manager["codec_type"] = .string(codec)
+    // A response larger than a client takes stays with the application, and not in Envoy.
+    manager["http2_protocol_options"] = [
+      "initial_stream_window_size": 65_536, "initial_connection_window_size": 1_048_576,
+    ]
+    if codec == "HTTP3" { manager["http3_protocol_options"] = [:] }
+    // Trailers of HTTP/1 are for those who ask for them.
+    manager["http_protocol_options"] = ["enable_trailers": true]
+    manager["stream_idle_timeout"] = "0s"
+    manager["route_config"] = ["virtual_hosts": [virtualHost(altSvc: altSvc)]]
+    manager["http_filters"] = .array(filters)
+    return ["name": "envoy.filters.network.http_connection_manager", "typed_config": manager]
+  }
+
+  private func virtualHost(altSvc: Bool) -> JSONValue {
+    var route: JSONValue = ["match": ["prefix": "/"]]
+    if upstream != nil {
+      route["route"] = ["cluster": "upstream", "timeout": "0s"]
+    } else {
+      route["direct_response"] = ["status": 200]
+    }
+    var host: JSONValue = ["name": "all", "domains": ["*"], "routes": [route]]
+    if altSvc, let tls, tls.http3 {
+      // Says that HTTP/3 is to be had on the same port.
+      host["response_headers_to_add"] = [["header": ["key": "alt-svc", "value": "h3=\":\(tls.port)\"; ma=86400"]]]
+    }
+    return host
+  }
+
+  // MARK: Filters
+
+  private var filters: [JSONValue] {
+    var module = typed("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter")
+    // Code of a Swift library cannot be unloaded safely.
+    module["dynamic_module_config"] = ["name": .string(library), "do_not_close": true]
+    module["filter_name"] = .string(filter.name)
+    module["filter_config"] = filter.mounts ?? filterConfig.map(Self.wrapped)
+    if filter.kind == .application { module["terminal_filter"] = true }
+    let filters = compressions.reversed().map(compressor) + [["name": .string(filter.name), "typed_config": module]]
+    guard filter.kind == .callout else { return filters }
+    return filters + [
+      ["name": "envoy.filters.http.router", "typed_config": typed("envoy.extensions.filters.http.router.v3.Router")]
+    ]
+  }
+
+  /// The configuration of a filter as Envoy hands it over as it is.
+  static func wrapped(_ text: String) -> JSONValue {
+    ["@type": "type.googleapis.com/google.protobuf.StringValue", "value": .string(text)]
+  }
+
+  private func compressor(_ name: String) -> JSONValue {
+    let (library, message) =
+      switch name {
+      case "br": ("brotli", "Brotli")
+      case "zstd": ("zstd", "Zstd")
+      default: ("gzip", "Gzip")
+      }
+    var compressor = typed("envoy.extensions.filters.http.compressor.v3.Compressor")
+    compressor["compressor_library"] = [
+      "name": .string(library),
+      "typed_config": typed("envoy.extensions.compression.\(library).compressor.v3.\(message)"),
+    ]
+    return ["name": .string("envoy.filters.http.compressor.\(library)"), "typed_config": compressor]
+  }
+
+  // MARK: Upstream
+
+  private func cluster(_ upstream: HostPort) -> JSONValue {
+    [
+      "name": "upstream", "type": "STRICT_DNS", "connect_timeout": "5s",
+      "load_assignment": [
+        "cluster_name": "upstream",
+        "endpoints": [["lb_endpoints": [["endpoint": ["address": socket(upstream.host, upstream.port)]]]]],
+      ],
+    ]
+  }
+
+  private func socket(_ host: String, _ port: Int) -> JSONValue {
+    ["socket_address": ["address": .string(host), "port_value": .number(JSONNumber(port))]]
+  }
+}
+
+private func typed(_ name: String) -> JSONValue { ["@type": .string("type.googleapis.com/\(name)")] }
+
+extension EnvoyConfiguration.TLS {
+  fileprivate var transportSocket: JSONValue {
+    var context = typed("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")
+    setUp(&context, protocols: ["h2", "http/1.1"])
+    return ["name": "envoy.transport_sockets.tls", "typed_config": context]
+  }
+
+  fileprivate var quicTransportSocket: JSONValue {
+    var context: JSONValue = [:]
+    setUp(&context, protocols: ["h3"])
+    var quic = typed("envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport")
+    quic["downstream_tls_context"] = context
+    return ["name": "envoy.transport_sockets.quic", "typed_config": quic]
+  }
+
+  private func setUp(_ context: inout JSONValue, protocols: [String]) {
+    var common: JSONValue = [
+      "alpn_protocols": .array(protocols.map { .string($0) }),
+      "tls_certificates": [
+        [
+          "certificate_chain": ["filename": .string(files.certificate)],
+          "private_key": ["filename": .string(files.privateKey)],
+        ]
+      ],
+    ]
+    if let clientAuthorities {
+      common["validation_context"] = ["trusted_ca": ["filename": .string(clientAuthorities)]]
+      context["require_client_certificate"] = true
+    }
+    context["common_tls_context"] = common
+  }
+}

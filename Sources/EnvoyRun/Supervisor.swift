@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import CalloutTransport
+import Foundation
+import UnixSignals
+
+/// Files of a certificate chain and its key, PEM.
+struct TLSFiles {
+  let certificate: String
+  let privateKey: String
+}
+
+/// Runs Envoy until it ends or is told to, and anew with each change where that is wanted.
+struct Supervisor {
+  let command: EnvoyRun
+  let executable: String
+  let source: ModuleSource
+  let library: ModuleLibrary
+  let filter: ModuleFilter
+
+  private enum Event {
+    case signal
+    case ended(Int32)
+    case changed(ModuleLibrary)
+  }
+
+  /// Throws `ExitCode` where Envoy ends by itself.
+  func run() async throws {
+    // Before anything is started that a signal would leave behind.
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    let folder = FileManager.default.temporaryDirectory.appending(path: "envoyrun-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let identity = try selfSigned(in: folder)
+    var library = library
+    while true {
+      let configuration = command.envoyConfiguration(filter, library, identity: identity)
+      let envoy = try EnvoyChild(
+        executable, try configuration.yaml(), library, in: folder, workers: command.workers,
+        logLevel: command.logLevel)
+      let event = await nextEvent(envoy, signals)
+      await envoy.end()
+      switch event {
+      case .signal: return
+      case .ended(let status): throw ExitCode(status)
+      case .changed(let new): library = new
+      }
+    }
+  }
+
+  private func nextEvent(_ envoy: EnvoyChild, _ signals: UnixSignalsSequence) async -> Event {
+    await withTaskGroup(of: Event?.self) { tasks in
+      tasks.addTask {
+        for await _ in signals { return .signal }
+        return nil
+      }
+      tasks.addTask { .ended(await envoy.status) }
+      tasks.addTask {
+        await envoy.announce()
+        return nil
+      }
+      if command.reload { tasks.addTask { await changed().map(Event.changed) } }
+      defer { tasks.cancelAll() }
+      for await case let event? in tasks { return event }
+      return .signal
+    }
+  }
+
+  /// Waits for a change that can be built; nil where the task is cancelled.
+  private func changed() async -> ModuleLibrary? {
+    var seen = source.lastChange
+    while (try? await Task.sleep(for: .seconds(1))) != nil {
+      let change = source.lastChange
+      guard change != seen else { continue }
+      seen = change
+      do {
+        return try await source.library()
+      } catch {
+        FileHandle.standardError.write(Data("envoyrun: what runs stays: \(error)\n".utf8))
+      }
+    }
+    return nil
+  }
+
+  /// A certificate for localhost, where TLS is wanted and none was given.
+  private func selfSigned(in folder: URL) throws -> TLSFiles? {
+    guard command.tlsPort != nil, command.cert == nil else { return nil }
+    let identity = try TLSIdentity.selfSigned()
+    let (certificate, key) = (folder.appending(path: "cert.pem"), folder.appending(path: "key.pem"))
+    try Data(identity.certificateChain).write(to: certificate)
+    try Data(identity.privateKey).write(to: key)
+    return TLSFiles(certificate: certificate.path, privateKey: key.path)
+  }
+}
