@@ -52,16 +52,14 @@ struct LocalServer: Sendable {
     await server.drain()
   }
 
-  func connect() async throws -> GRPCChannel {
-    try await .connect(
-      to: target,
-      configuration: .init(tls: identity.map { .init(trustRoots: $0.certificateChain, serverName: "localhost") }))
+  func connect(maxMessageLength: Int = 4 * 1_024 * 1_024) async throws -> GRPCChannel {
+    var configuration = GRPCChannel.Configuration(tls: identity.map { .trusting($0) })
+    configuration.maxMessageLength = maxMessageLength
+    return try await .connect(to: target, configuration: configuration)
   }
 
   /// As a backend of a proxy.
-  var backend: Backend {
-    Backend(target, tls: identity.map { .init(trustRoots: $0.certificateChain, serverName: "localhost") })
-  }
+  var backend: Backend { Backend(target, tls: identity.map { .trusting($0) }) }
 }
 
 /// A proxy in front of backends, and what it said of its calls.
@@ -69,16 +67,18 @@ struct ProxyServer: Sendable {
   let server: LocalServer
   let summaries: Summaries
 
+  /// - Parameter services: what its server serves.
   static func start(
-    _ director: any StreamDirector, beside services: [GRPCService] = [], tls identity: TLSIdentity? = nil,
-    configuration: GRPCProxy.Configuration = GRPCProxy.Configuration()
+    _ director: any StreamDirector, tls identity: TLSIdentity? = nil,
+    configuration: GRPCProxy.Configuration = GRPCProxy.Configuration(),
+    services: (GRPCProxy) -> [GRPCService] = { [$0.unknownServices] }
   ) async throws -> ProxyServer {
     let summaries = Summaries()
     var configuration = configuration
     configuration.callEnded = { summaries.note($0) }
     let proxy = GRPCProxy(director, configuration: configuration)
     return ProxyServer(
-      server: try await .start(services + [proxy.unknownServices], tls: identity), summaries: summaries)
+      server: try await .start(services(proxy), tls: identity), summaries: summaries)
   }
 
   func connect() async throws -> GRPCChannel { try await server.connect() }
@@ -95,7 +95,8 @@ final class Summaries: Sendable {
     arrived.yield(summary)
   }
 
-  var count: Int { all.withLockedValue { $0.count } }
+  /// All so far.
+  var noted: [CallSummary] { all.withLockedValue { $0 } }
 
   /// The next call that has ended and that nobody has asked for yet.
   func next() async -> CallSummary? {
