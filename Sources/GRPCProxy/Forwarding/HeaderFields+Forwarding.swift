@@ -21,7 +21,7 @@ extension HeaderFields {
   /// The request's headers as they are passed on: those of this connection alone are left out or made anew.
   func forwardedRequest(_ rewrite: RequestRewrite) -> HeaderFields {
     var fields = HeaderFields(reservingBytes: 512)
-    var forwardedFor = rewrite.forwardedFor
+    var forwardedFor: [String] = []
     // HTTP/2 has the pseudo-headers first.
     fields.append(":method", "POST")
     fields.append(":scheme", rewrite.usesTLS ? "https" : "http")
@@ -33,21 +33,23 @@ extension HeaderFields {
       case .connection, .timeout: break
       case .acceptEncoding: if !rewrite.refusesCompression { fields.append(name: name, value: value) }
       case .protocol: fields.append(name: name, value: value)
-      case .forwardedFor where rewrite.metadata == nil && forwardedFor != nil:
-        fields.append("x-forwarded-for", "\(String(decoding: value, as: UTF8.self)), \(forwardedFor!)")
-        forwardedFor = nil
+      case .forwardedFor where rewrite.forwardedFor != nil:
+        forwardedFor.append(String(decoding: value, as: UTF8.self))
       case .forwardedFor, .metadata: if rewrite.metadata == nil { fields.append(name: name, value: value) }
       }
     }
     fields.append("te", "trailers")
     if let timeout = rewrite.timeout { fields.append("grpc-timeout", GRPCTimeout.format(timeout)) }
     if let metadata = rewrite.metadata {
-      for (name, value) in metadata.wirePairs where name != "x-forwarded-for" || forwardedFor == nil {
+      for (name, value) in metadata.wirePairs where name != "x-forwarded-for" || rewrite.forwardedFor == nil {
         fields.append(name, value)
       }
-      forwardedFor = forwardedFor.map { (metadata.strings("x-forwarded-for") + [$0]).joined(separator: ", ") }
+      forwardedFor = metadata.strings("x-forwarded-for")
     }
-    if let forwardedFor { fields.append("x-forwarded-for", forwardedFor) }
+    if let address = rewrite.forwardedFor {
+      // In one field behind all others: who reads them from the end must come upon the address that we saw first.
+      fields.append("x-forwarded-for", (forwardedFor + [address]).joined(separator: ", "))
+    }
     return fields
   }
 
