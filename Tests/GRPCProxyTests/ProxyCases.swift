@@ -77,7 +77,7 @@ struct ProxyCase: Sendable {
       #expect(await call.ending.trailers["x-trailer"] == "kept")
     },
     ProxyCase("rich_status") { channel async throws in
-      // Our client does not show the details; BackendEndingTests sees them pass.
+      // Our client does not show the details; ResponseHeadTests sees them pass.
       #expect(try await channel.ask("RichError").ending.status == GRPCStatus(.resourceExhausted, "rich"))
     },
     ProxyCase("metadata_in_order") { channel async throws in

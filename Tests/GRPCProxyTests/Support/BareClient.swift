@@ -23,8 +23,8 @@ struct BareClient: Sendable {
 
   /// The headers of a call, with others behind them.
   static func fields(
-    _ path: String = "/test.Any/Call", contentType: String = "application/grpc",
-    _ others: KeyValuePairs<String, String> = [:]
+    _ path: String = "/test.Any/Call", _ others: KeyValuePairs<String, String> = [:],
+    contentType: String = "application/grpc"
   ) -> HeaderFields {
     var fields: HeaderFields = [
       ":method": "POST", ":scheme": "http", ":path": path, ":authority": "client.test", "te": "trailers",
@@ -33,6 +33,8 @@ struct BareClient: Sendable {
     for (name, value) in others { fields.append(name, value) }
     return fields
   }
+
+  static func fields(_ others: KeyValuePairs<String, String>) -> HeaderFields { fields("/test.Any/Call", others) }
 
   func open(_ fields: HeaderFields = BareClient.fields()) async throws -> BareStream {
     let observer = observer
@@ -55,6 +57,20 @@ struct BareClient: Sendable {
     func connectionTerminated(_ code: HTTP2ErrorCode) {}
     func connectionFailed(_ error: any Error) {}
     func connectionClosed(_ connection: HTTP2ConnectionHandler) { self.connection = nil }
+  }
+}
+
+extension ProxyServer {
+  /// Makes a call with one message on a connection of its own; returns all that came back.
+  func call(_ fields: HeaderFields = BareClient.fields(), _ message: String = "") async throws -> BareResponse {
+    let client = try await BareClient(to: server)
+    let response = try await ended(client.close) {
+      let stream = try await client.open(fields)
+      stream.send(ByteBuffer(string: message))
+      stream.end()
+      return try await stream.response()
+    }
+    return response
   }
 }
 
