@@ -132,8 +132,9 @@ final class ClientCall: ClientStreamHandler {
   }
 
   func receiveEnd() {
-    // The server is done, whether or not we are.
-    streamClosed(.closed(.noError))
+    // The answer is whole, whatever we would still send: not every server resets the stream then.
+    returnCredit()
+    end(ending(of: .closed(.noError)))
     stream.reset(.cancel)
   }
 
