@@ -17,7 +17,7 @@ final class BackendStream {
   private var member: BackendMember?
   private var tried: [BackendMember] = []
   private var httpStatus: Int?
-  private var hasHead = false
+  /// The head of the answer, once it is here, is gRPC's.
   private var isGRPC = false
   private var trailers: HeaderFields?
 
@@ -93,15 +93,14 @@ extension BackendStream: ClientStreamHandler {
 
   func receiveHeaders(_ fields: HeaderFields) {
     // A section with grpc-status is the trailers, also where it is the only one ("Trailers-Only").
-    if hasHead || fields["grpc-status"] != nil {
-      trailers = fields
+    guard httpStatus == nil, fields["grpc-status"] == nil else {
+      if httpStatus == nil || isGRPC { trailers = fields }
       return
     }
     let status = fields[":status"].flatMap(Int.init) ?? 0
     guard status >= 200 else { return }
-    hasHead = true
     httpStatus = status
-    // What is no gRPC answer becomes a status in the end.
+    // What is no gRPC answer becomes a status in the end, whatever it says.
     isGRPC = status == 200 && fields["content-type"]?.hasPrefix("application/grpc") == true
     if isGRPC { handler?.responseBegan(fields) }
   }
@@ -112,9 +111,7 @@ extension BackendStream: ClientStreamHandler {
   }
 
   func receiveEnd() {
-    guard let trailers, let number = trailers["grpc-status"] else {
-      return streamClosed(.closed(.noError))
-    }
+    guard let trailers, let number = trailers["grpc-status"] else { return streamClosed(.closed(.noError)) }
     let code = GRPCStatus.Code(rawValue: Int(number) ?? GRPCStatus.Code.unknown.rawValue)
     leaveMember(failed: code == .unavailable)
     tell { $0.ended(code, trailers: trailers) }
