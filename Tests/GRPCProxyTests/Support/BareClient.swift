@@ -63,14 +63,23 @@ struct BareClient: Sendable {
 extension ProxyServer {
   /// Makes a call with one message on a connection of its own; returns all that came back.
   func call(_ fields: HeaderFields = BareClient.fields(), _ message: String = "") async throws -> BareResponse {
-    let client = try await BareClient(to: server)
-    let response = try await ended(client.close) {
+    try await exchange(fields) { $0.send(ByteBuffer(string: message)) }
+  }
+
+  /// The same with all that `send` sends.
+  func exchange(_ fields: HeaderFields, _ send: (BareStream) -> Void) async throws -> BareResponse {
+    try await withClient { client in
       let stream = try await client.open(fields)
-      stream.send(ByteBuffer(string: message))
+      send(stream)
       stream.end()
       return try await stream.response()
     }
-    return response
+  }
+
+  /// Runs `body` with a connection to the proxy.
+  func withClient<Result>(_ body: (BareClient) async throws -> Result) async throws -> Result {
+    let client = try await BareClient(to: server)
+    return try await ended(client.close) { try await body(client) }
   }
 }
 

@@ -38,7 +38,7 @@ enum ProxyPeer {
       let process = try ChildProcess(
         python, [script, "backend", "127.0.0.1:0"] + (files.map { [$0.certificate, $0.key] } ?? []))
       do {
-        let port = try await process.waitForOutput { $0.firstMatch(of: /serving on (\d+)\n/).map { String($0.1) } }
+        let port = try await process.line("serving on ")
         guard let target = GRPCTarget("127.0.0.1:\(port)") else { throw ChildProcessError("no port: \(port)") }
         let result = try await body(Backend(target, tls: identity.map { .trusting($0) }), process)
         await process.end()
@@ -47,6 +47,18 @@ enum ProxyPeer {
         await process.end()
         throw error
       }
+    }
+  }
+}
+
+extension ChildProcess {
+  /// Waits for a line that begins so; returns its rest.
+  @discardableResult
+  func line(_ start: String) async throws -> String {
+    try await waitForOutput { output in
+      // A line that has no end yet may not be whole.
+      output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        .first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count)) }
     }
   }
 }

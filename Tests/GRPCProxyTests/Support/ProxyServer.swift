@@ -11,9 +11,10 @@ import NIOPosix
 struct LocalServer: Sendable {
   let server: GRPCServer
   let listener: Listener
+  /// Known after it has stopped, too.
+  let address: SocketAddress
   let identity: TLSIdentity?
 
-  var address: SocketAddress { listener.address! }
   var target: GRPCTarget { GRPCTarget(address) }
 
   /// - Parameter clientTrustRoots: the issuers of clients' certificates, where those are needed.
@@ -30,13 +31,15 @@ struct LocalServer: Sendable {
         serverIdentity: identity, protocols: ["h2"], clientTrustRoots: clientTrustRoots)
       tls = { context }
     }
+    let requested = try address ?? SocketAddress(ipAddress: "127.0.0.1", port: 0)
     let listener = try await Listener.bind(
-      to: address ?? SocketAddress(ipAddress: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton,
+      to: requested, group: MultiThreadedEventLoopGroup.singleton,
       tls: tls
     ) { channel in
       try server.serve(channel)
     }
-    return LocalServer(server: server, listener: listener, identity: identity)
+    return LocalServer(
+      server: server, listener: listener, address: listener.address ?? requested, identity: identity)
   }
 
   /// Ends it with all its connections, as a crash does.
