@@ -30,19 +30,16 @@ public struct IncomingCall: Sendable {
   /// The method's name alone.
   public var method: Substring { fullMethod.dropFirst(service.utf8.count + 2) }
 
-  /// Throws INTERNAL where `grpc-timeout` cannot be read.
-  init(_ fields: HeaderFields, _ connection: GRPCServerConnection) throws(GRPCStatus) {
+  init(_ fields: HeaderFields, _ connection: GRPCServerConnection) {
     self.fields = fields
     fullMethod = fields[":path"] ?? ""
     authority = fields[":authority"] ?? ""
     peer = connection.peer
     peerIPAddress = connection.peerIPAddress
     peerNames = connection.peerNames
-    guard let timeout = fields.withValue(of: "grpc-timeout", { GRPCTimeout.parse($0) }) else {
-      self.timeout = nil
-      return
-    }
-    guard let timeout else { throw GRPCStatus(.internal, "grpc-timeout is malformed") }
-    self.timeout = timeout
+    timeout = fields.withValue(of: "grpc-timeout") { GRPCTimeout.parse($0) } ?? nil
   }
+
+  /// The client gives a deadline that cannot be read.
+  var hasMalformedTimeout: Bool { timeout == nil && fields["grpc-timeout"] != nil }
 }

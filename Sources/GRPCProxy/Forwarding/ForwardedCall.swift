@@ -53,15 +53,12 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
   package func receiveHeaders(_ fields: HeaderFields) {
     // A second header section is trailers, which gRPC clients do not send.
     guard request == nil, !isOver else { return }
-    do throws(GRPCStatus) {
-      let request = try IncomingCall(fields, connection)
-      self.request = request
-      if let timeout = request.timeout { startDeadline(timeout) }
-      isDirecting = true
-      connection.tasks.add(self)
-    } catch {
-      finish(error)
-    }
+    let request = IncomingCall(fields, connection)
+    self.request = request
+    guard !request.hasMalformedTimeout else { return finish(GRPCStatus(.internal, "grpc-timeout is malformed")) }
+    if let timeout = request.timeout { startDeadline(timeout) }
+    isDirecting = true
+    connection.tasks.add(self)
   }
 
   package func receiveData(_ data: consuming ByteBuffer) {
