@@ -92,6 +92,7 @@ struct DeadlineTests {
     let calls = Counter()
     try await withProxy(to: { _, _ in calls.add() }) { proxy, _ async throws in
       #expect(try await proxy.call(BareClient.fields(["grpc-timeout": "soon"])).status?.code == .internal)
+      #expect(await proxy.summaries.next()?.status == .internal)
     }
     #expect(calls.value == 0)
   }

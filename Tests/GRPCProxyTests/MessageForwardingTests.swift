@@ -8,7 +8,7 @@ import Testing
 @Suite("messages that are passed on without being looked at", .timeLimit(.minutes(1)))
 struct MessageForwardingTests {
   /// Sends the messages back with their flags, and the request's encoding and codec.
-  private static let mirror: @Sendable (BareStream, HeaderFields) async throws -> Void = { call, fields in
+  private static let mirror: BareMethod = { call, fields in
     var head: HeaderFields = [":status": "200", "content-type": fields["content-type"] ?? ""]
     for name in ["grpc-encoding", "grpc-accept-encoding"] {
       for value in fields.values(name) { head.append(name, value) }

@@ -31,7 +31,7 @@ struct MessageLimitTests {
   @Test("a request over it ends the call by its length alone, and the backend's stream is reset")
   func request() async throws {
     let ends = Events<HTTP2ErrorCode?>()
-    let backend: @Sendable (BareStream, HeaderFields) async throws -> Void = { call, _ in
+    let backend: BareMethod = { call, _ in
       call.send(headers: PingService.head([:]))
       ends.send(await call.closed())
     }
@@ -53,7 +53,7 @@ struct MessageLimitTests {
   @Test("an answer over it ends the call behind those before it, and the backend's stream is reset")
   func answer() async throws {
     let ends = Events<HTTP2ErrorCode?>()
-    let backend: @Sendable (BareStream, HeaderFields) async throws -> Void = { call, _ in
+    let backend: BareMethod = { call, _ in
       call.send(headers: PingService.head([:]))
       call.send(ByteBuffer(repeating: 1, count: Self.limit))
       // Lets the proxy pass that on before the other comes.

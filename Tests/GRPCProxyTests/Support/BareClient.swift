@@ -83,10 +83,12 @@ extension ProxyServer {
   }
 }
 
+/// What a backend does with a call that it serves by hand, and with the headers that it begins with.
+typealias BareMethod = @Sendable (BareStream, HeaderFields) async throws -> Void
+
 extension GRPCMethod {
   /// A method whose calls are served by hand: a status that `body` throws ends its call, anything else resets it.
-  static func bare(_ name: String, _ body: @escaping @Sendable (BareStream, HeaderFields) async throws -> Void) -> Self
-  {
+  static func bare(_ name: String, _ body: @escaping BareMethod) -> Self {
     GRPCMethod(name) { stream, connection in
       let call = BareStream(stream, on: connection.eventLoop)
       Task {

@@ -21,7 +21,7 @@ func withProxy(
 
 /// The same with a backend that serves every method by hand.
 func withProxy(
-  to bare: @escaping @Sendable (BareStream, HeaderFields) async throws -> Void,
+  to bare: @escaping BareMethod,
   configuration: GRPCProxy.Configuration = GRPCProxy.Configuration(),
   directing: @escaping @Sendable (IncomingCall, BackendPool) async throws -> CallDirection = { .to($1) },
   _ body: (ProxyServer, LocalServer) async throws -> Void
