@@ -7,6 +7,8 @@ public struct GRPCService: Sendable {
   public let name: String
   package let methods: [GRPCMethod]
   let fileDescriptorSet: @Sendable () -> [UInt8]
+  /// It stands for the methods that no other service has.
+  package private(set) var isForUnknownMethods = false
 
   /// Makes a service of its methods.
   ///
@@ -23,10 +25,10 @@ public struct GRPCService: Sendable {
 
 extension GRPCService {
   /// What is asked for every method that no other service of the server has; its name is `*`.
-  package init(unknownMethods method: GRPCMethod) { self.init("*", methods: [method]) }
-
-  /// It stands for the methods that no other service has.
-  package var isForUnknownMethods: Bool { name == "*" }
+  package init(unknownMethods method: GRPCMethod) {
+    self.init("*", methods: [method])
+    isForUnknownMethods = true
+  }
 }
 
 /// One method of a service, and what to do with a call of it.

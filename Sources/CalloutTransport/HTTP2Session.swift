@@ -283,9 +283,11 @@ package final class HTTP2Session {
     if stream.isAnnounced { events.append(.end(.passUnretained(stream))) }
   }
 
-  /// Asks the peer to stop sending what nobody will read, once our whole answer has left (RFC 9113 §8.1).
+  /// Our whole answer has left: asks the peer to stop sending what nobody will read (RFC 9113 §8.1).
   func sentEnd(of stream: HTTP2Stream) {
-    if role == .server, !stream.isRemoteEnded { stream.reset(.noError) }
+    guard role == .server else { return }
+    resetBudget.earn()
+    if !stream.isRemoteEnded { stream.reset(.noError) }
   }
 
   func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {

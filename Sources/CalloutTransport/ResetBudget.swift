@@ -27,6 +27,9 @@ package struct ResetBudget: Sendable {
     tokens = Double(limit.burst)
   }
 
+  /// A stream was answered, which makes up for a reset: who makes many calls gives up many, and a flood answers none.
+  package mutating func earn() { tokens = min(Double(limit.burst), tokens + 1) }
+
   /// Counts one reset; false when the budget is spent.
   package mutating func spend(at now: ContinuousClock.Instant) -> Bool {
     if let refilledAt {

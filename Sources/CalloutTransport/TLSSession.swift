@@ -28,6 +28,8 @@ package final class TLSSession {
   // Keeps what the ALPN callback points at alive when the listener's context was replaced meanwhile.
   private let context: TLSContext
   private var expectedNames: [String] = []
+  /// The server's name is none that a certificate could be for.
+  private var expectsNothing = false
 
   package init(_ context: TLSContext, role: Role) {
     self.context = context
@@ -51,11 +53,12 @@ package final class TLSSession {
     if !isAddress { _ = callout_ssl_set_server_name(ssl, serverName) }
     guard isVerified else { return }
     let parameters = SSL_get0_param(ssl)
-    if isAddress {
-      X509_VERIFY_PARAM_set1_ip_asc(parameters, serverName)
-    } else {
-      X509_VERIFY_PARAM_set1_host(parameters, serverName, 0)
-    }
+    let isExpected =
+      isAddress
+      ? X509_VERIFY_PARAM_set1_ip_asc(parameters, serverName) == 1
+      : X509_VERIFY_PARAM_set1_host(parameters, serverName, 0) == 1
+    // An empty name would leave the certificate's unlooked at.
+    if !isExpected || serverName.isEmpty { expectsNothing = true }
   }
 
   // SSL_free frees the two BIOs, which SSL_set_bio gave it.
@@ -96,7 +99,7 @@ package final class TLSSession {
     if result == 1 { try checkNames() }
     isEstablished = result == 1
     guard result != 1, SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ else { return }
-    let verification = SSL_get_verify_result(ssl)
+    let verification = SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE ? Int(X509_V_OK) : SSL_get_verify_result(ssl)
     if verification != X509_V_OK, let reason = X509_verify_cert_error_string(verification) {
       ERR_clear_error()
       throw TLSError(.handshakeFailed, "TLS handshake: the certificate is not trusted: \(String(cString: reason))")
@@ -105,6 +108,9 @@ package final class TLSSession {
   }
 
   private func checkNames() throws(TLSError) {
+    guard !expectsNothing || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE else {
+      throw TLSError(.handshakeFailed, "TLS handshake: there is no server name that the certificate could be for")
+    }
     guard !expectedNames.isEmpty, !peerNames.contains(where: expectedNames.contains) else { return }
     throw TLSError(
       .handshakeFailed,

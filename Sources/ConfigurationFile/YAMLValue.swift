@@ -29,10 +29,16 @@ package struct YAMLValue {
   /// The value as a mapping with some of the keys.
   package func map(_ what: String, keys: [String]) throws(ConfigurationFileError) -> YAMLMap {
     let map = try map(what)
-    for (key, value) in map.members where !keys.contains(key) {
-      let line = value.keyLine
-      throw ConfigurationFileError(
-        file, line: line, "unknown key '\(key)' in \(what): one of \(keys.joined(separator: ", "))")
+    for (key, member) in map.members {
+      guard keys.contains(key) else {
+        throw ConfigurationFileError(
+          file, line: member.keyLine, "unknown key '\(key)' in \(what): one of \(keys.joined(separator: ", "))")
+      }
+      // Such as one below which all lines are commented out: to go on without it could let through what it was to stop.
+      guard !member.value.isNull else {
+        throw ConfigurationFileError(
+          file, line: member.keyLine, "\(member.value.what) has no value; give it one, or leave it out")
+      }
     }
     return map
   }

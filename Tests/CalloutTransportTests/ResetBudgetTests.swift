@@ -37,6 +37,20 @@ struct ResetBudgetTests {
     #expect(spent(&budget, at: .seconds(3_600)) == 5)
   }
 
+  @Test("an answered stream makes up for one reset, and answers cannot be saved up beyond the burst")
+  func answers() {
+    var budget = ResetBudget(.init(burst: 10, perSecond: 0))
+    for _ in 0..<1_000 {
+      budget.earn()
+      let isWithin = budget.spend(at: start)
+      #expect(isWithin)
+    }
+    for _ in 0..<1_000 { budget.earn() }
+    #expect(spent(&budget, at: .zero) == 10)
+    budget.earn()
+    #expect(spent(&budget, at: .zero) == 1)
+  }
+
   @Test("a budget of nothing allows nothing")
   func zero() {
     var budget = ResetBudget(.init(burst: 0, perSecond: 0))

@@ -6,7 +6,7 @@ internal import NIOPosix
 /// Makes connections to one server. Safe to use from any thread.
 package final class ClientConnector: Sendable {
   package let target: GRPCTarget
-  let configuration: GRPCChannel.ConnectionConfiguration
+  package let configuration: GRPCChannel.ConnectionConfiguration
   let usesTLS: Bool
   private let tls: (context: TLSContext, serverName: String, subjectAltNames: [String])?
   private let resolver: NameResolver
@@ -62,6 +62,11 @@ package final class ClientConnector: Sendable {
   ) -> EventLoopFuture<NIOLoopBound<GRPCClientConnection>> {
     let timeout = TimeAmount(configuration.connectTimeout)
     let established = eventLoop.makePromise(of: NIOLoopBound<GRPCClientConnection>.self)
+    // Each part has the whole time for itself; this is for all of them.
+    let timer = eventLoop.scheduleTask(in: timeout) {
+      established.fail(GRPCStatus(.unavailable, "no connection within \(timeout.nanoseconds / 1_000_000) ms"))
+    }
+    established.futureResult.whenComplete { _ in timer.cancel() }
     ClientBootstrap(group: eventLoop).connectTimeout(timeout).channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
         if address.pathname == nil { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
@@ -70,6 +75,7 @@ package final class ClientConnector: Sendable {
     }.connect(to: address).whenComplete { result in
       switch result {
       case .success(let channel):
+        established.futureResult.whenFailure { _ in channel.close(promise: nil) }
         channel.closeFuture.whenComplete { _ in
           established.fail(GRPCStatus(.unavailable, "the server closed the connection before its HTTP/2 settings came"))
         }

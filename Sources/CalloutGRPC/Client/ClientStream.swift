@@ -44,17 +44,22 @@ package final class ClientStream: HTTP2StreamHandler {
     attempts += 1
     source?.connection { [self] result in
       guard !isOver else { return }
-      do throws(GRPCStatus) {
-        try open(on: result.get())
-      } catch {
-        end(.neverOpened(error))
+      switch result {
+      case .success(let connection): open(on: connection)
+      case .failure(let reason): end(.neverOpened(reason))
       }
     }
   }
 
-  private func open(on connection: GRPCClientConnection) throws(GRPCStatus) {
+  private func open(on connection: GRPCClientConnection) {
     guard let handler else { return }
-    let stream = try connection.openStream(handler.requestFields(on: connection), self)
+    let stream: HTTP2Stream
+    do throws(GRPCStatus) {
+      stream = try connection.openStream(handler.requestFields(on: connection), self)
+    } catch {
+      // This connection takes no more; another may.
+      return attempts < Self.mostAttempts ? open() : end(.neverOpened(error))
+    }
     self.stream = stream
     for piece in kept.pieces { stream.write(before: piece) { _ in } }
     if kept.hasEnded { stream.end() }
@@ -80,7 +85,7 @@ package final class ClientStream: HTTP2StreamHandler {
   package func write(_ bytes: ByteBuffer) {
     guard !isOver else { return }
     if kept.isWhole {
-      kept.pieces.append(bytes)
+      kept.pieces.append(bytes.withoutMuchAround)
       kept.byteCount += bytes.readableBytes
       if stream != nil, kept.byteCount > Self.mostKept { forget() }
     }
@@ -167,6 +172,16 @@ package final class ClientStream: HTTP2StreamHandler {
   private static let mostWaiting = 256 * 1_024
   /// A server that refuses again and again has to be believed.
   private static let mostAttempts = 3
+}
+
+extension ByteBuffer {
+  /// The same bytes, copied where they would keep much more memory than they are: what was read lies there in large pieces.
+  package var withoutMuchAround: ByteBuffer {
+    guard readableBytes * 4 < storageCapacity else { return self }
+    var copy = ByteBuffer()
+    copy.writeImmutableBuffer(self)
+    return copy
+  }
 }
 
 /// What a client's stream tells, on its event loop.

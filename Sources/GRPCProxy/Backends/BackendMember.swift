@@ -6,6 +6,8 @@ import Synchronization
 
 /// One address of a backend: its connections, its calls, and what is known of its health. Safe to use from any thread.
 final class BackendMember: Sendable {
+  /// Which of the set's backends it is an address of.
+  let index: Int
   let backend: Backend
   let connector: ClientConnector
   /// What calls of our own are sent with as `:authority`.
@@ -15,31 +17,47 @@ final class BackendMember: Sendable {
   let activeCalls = Atomic(0)
   private let isFailingChecks = Atomic(false)
   private let outliers: NIOLockedValueBox<OutlierState>
-  private let pools = NIOLockedValueBox<[ObjectIdentifier: NIOLoopBound<ClientConnectionPool>]>([:])
+  private let pools = NIOLockedValueBox(Pools())
 
-  /// - Parameter target: the backend's, or one of the addresses of its name.
-  init(_ backend: Backend, at target: GRPCTarget, in set: BackendSet) throws(GRPCStatus) {
-    self.backend = backend
+  private struct Pools {
+    var byEventLoop: [ObjectIdentifier: NIOLoopBound<ClientConnectionPool>] = [:]
+    var areRetired = false
+  }
+
+  /// - Parameters:
+  ///   - index: which of the set's backends it is.
+  ///   - target: the backend's, or one of the addresses of its name.
+  init(_ index: Int, of set: BackendSet, at target: GRPCTarget) throws(GRPCStatus) {
+    self.index = index
+    backend = set.backends[index]
     connector = try ClientConnector(target, host: backend.target.host, tls: backend.tls, set.connection)
     outliers = NIOLockedValueBox(OutlierState(set.outlierDetection))
   }
 
-  /// The connections from an event loop; called on it.
+  /// The connections from an event loop; called on it. Those of a member that has retired take no calls.
   func connections(on eventLoop: any EventLoop) -> ClientConnectionPool {
-    let pool = pools.withLockedValue { pools in
-      if let pool = pools[ObjectIdentifier(eventLoop)] { return pool }
+    pools.withLockedValue { pools in
+      if let pool = pools.byEventLoop[ObjectIdentifier(eventLoop)] { return pool }
       let pool = NIOLoopBound(ClientConnectionPool(connector, on: eventLoop), eventLoop: eventLoop)
-      pools[ObjectIdentifier(eventLoop)] = pool
+      if pools.areRetired { pool.value.retire() } else { pools.byEventLoop[ObjectIdentifier(eventLoop)] = pool }
       return pool
-    }
-    return pool.value
+    }.value
+  }
+
+  /// For health checks, which go on however long the server has been away.
+  func connectorForChecks(every interval: Duration) throws(GRPCStatus) -> ClientConnector {
+    var connection = connector.configuration
+    connection.initialBackoff = interval / 2
+    connection.maxBackoff = interval / 2
+    return try ClientConnector(connector.target, host: backend.target.host, tls: backend.tls, connection)
   }
 
   /// Takes no more calls, and closes its connections once they have none.
   func retire() {
     let pools = pools.withLockedValue { pools in
-      defer { pools = [:] }
-      return Array(pools.values)
+      pools.areRetired = true
+      defer { pools.byEventLoop = [:] }
+      return Array(pools.byEventLoop.values)
     }
     for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
   }

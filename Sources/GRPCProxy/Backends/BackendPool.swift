@@ -39,7 +39,9 @@ public final class BackendPool: Sendable {
     self.logger = logger
     members = NIOLockedValueBox(
       // A name stands for its addresses until they are known.
-      try configuration.backends.map { try BackendMember($0, at: $0.target, in: configuration) })
+      try configuration.backends.indices.map { index in
+        try BackendMember(index, of: configuration, at: configuration.backends[index].target)
+      })
     startUpkeep(resolver)
   }
 
@@ -62,7 +64,7 @@ public final class BackendPool: Sendable {
   /// connected to a moment ago, only when there is no other.
   func choose(except tried: [BackendMember], on eventLoop: any EventLoop) -> BackendMember? {
     let members = currentMembers
-    if members.count == 1 { return tried.isEmpty && members[0].isHealthy ? members[0] : nil }
+    if members.count == 1 { return members[0].isHealthy && tried.first !== members[0] ? members[0] : nil }
     let usable = members.filter { member in member.isHealthy && !tried.contains { $0 === member } }
     guard usable.count > 1 else { return usable.first }
     let good = usable.filter { $0.isInlier && !$0.connections(on: eventLoop).isInBackoff }
@@ -125,11 +127,11 @@ public final class BackendPool: Sendable {
     }
     let retired = members.withLockedValue { members -> [BackendMember] in
       let before = members
-      members = zip(configuration.backends, addresses).flatMap { backend, addresses in
-        let own = before.filter { $0.backend == backend }
+      members = addresses.enumerated().flatMap { index, addresses in
+        let own = before.filter { $0.index == index }
         guard let addresses else { return own }
         return addresses.compactMap { address in
-          own.first { $0.connector.target == address } ?? (try? BackendMember(backend, at: address, in: configuration))
+          own.first { $0.connector.target == address } ?? (try? BackendMember(index, of: configuration, at: address))
         }
       }
       return before.filter { member in !members.contains { $0 === member } }

@@ -24,7 +24,9 @@ enum HealthChecks {
   private static func watch(
     _ member: BackendMember, of reference: WeakPool, _ configuration: BackendSet.HealthCheck
   ) async {
-    guard let channel = try? await GRPCChannel(member.connector, authority: member.authority) else { return }
+    guard let connector = try? member.connectorForChecks(every: configuration.interval),
+      let channel = try? await GRPCChannel(connector, authority: member.authority)
+    else { return }
     var good = 0
     var bad = 0
     // The pool is not held while nothing is asked, for it may be let go of.

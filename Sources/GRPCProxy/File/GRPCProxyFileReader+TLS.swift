@@ -2,6 +2,7 @@
 internal import CalloutGRPC
 internal import CalloutTransport
 internal import ConfigurationFile
+internal import NIOCore
 
 extension GRPCProxyFileReader {
   /// `true` for trust in the system's authorities, `false` for plaintext, or a mapping.
@@ -12,7 +13,13 @@ extension GRPCProxyFileReader {
     var tls = GRPCChannel.TLS()
     if let value = map["ca"] { tls.trustRoots = try pem(value) }
     tls.serverName = try map["server_name"]?.nonEmptyText()
-    for value in map["subject_alt_names"]?.list() ?? [] { tls.subjectAltNames.append(try value.nonEmptyText()) }
+    for value in map["subject_alt_names"]?.list() ?? [] {
+      let name = try value.nonEmptyText()
+      guard (try? SocketAddress(ipAddress: name, port: 0)) == nil else {
+        throw value.failure("\(value.what) is '\(name)', an address; give DNS names and URIs, or 'server_name' an address")
+      }
+      tls.subjectAltNames.append(name)
+    }
     if let (chain, key) = try map.both("certificate", "private_key") {
       tls.identity = .init(certificateChain: try pem(chain), privateKey: try pem(key))
     }

@@ -9,10 +9,13 @@ final class FanOutCall: Upstream {
   private let fanOut: FanOut
   private var branches: [Branch] = []
   private var isOver = false
+  private let maxMessageLength: Int
+  private var mergedLength = 0
 
   init(_ call: ForwardedCall, _ fanOut: FanOut, maxMessageLength: Int) {
     self.call = call
     self.fanOut = fanOut
+    self.maxMessageLength = maxMessageLength
     branches = fanOut.pools.map { pool in Branch(self, call, pool, maxMessageLength: maxMessageLength) }
   }
 
@@ -66,11 +69,14 @@ final class FanOutCall: Upstream {
 
   fileprivate func backendReads() { call.backendReads() }
 
-  fileprivate func ended(_ branch: Branch, _ status: GRPCStatus) {
+  /// - Parameter trailers: of a backend that ended the call itself.
+  fileprivate func ended(_ branch: Branch, _ status: GRPCStatus, trailers: HeaderFields? = nil) {
     guard !isOver, !branch.hasEnded else { return }
     branch.hasEnded = true
     if status.code != .ok {
-      guard let item = fanOut.describeFailure(status, branch.name) else { return call.finish(status) }
+      guard let item = fanOut.describeFailure(status, branch.name) else {
+        return trailers.map { call.finish(status.code, trailers: $0) } ?? call.finish(status)
+      }
       answer(item, of: branch)
     }
     // The others may have waited for this one.
@@ -81,7 +87,11 @@ final class FanOutCall: Upstream {
   private func answer(_ message: ByteBuffer, of branch: Branch) {
     switch fanOut.answers {
     case .interleaved: send(message)
-    case .merged: branch.answers.writeImmutableBuffer(message)
+    case .merged:
+      branch.answers.writeImmutableBuffer(message)
+      mergedLength += message.readableBytes
+      guard mergedLength > maxMessageLength else { return }
+      call.finish(GRPCStatus(.resourceExhausted, "merged message of \(mergedLength) bytes, limit \(maxMessageLength)"))
     }
   }
 
@@ -147,9 +157,10 @@ private final class Branch: BackendStreamHandler {
 
   func ended(_ code: GRPCStatus.Code, trailers: HeaderFields) {
     let message = PercentEncoding.decode((trailers["grpc-message"] ?? "").utf8)
-    let isCut = code == .ok && deframer.isMidMessage
-    fanOut.ended(
-      self, isCut ? GRPCStatus(.internal, "the answer ended in the middle of a message") : GRPCStatus(code, message))
+    guard code != .ok || !deframer.isMidMessage else {
+      return fanOut.ended(self, GRPCStatus(.internal, "the answer ended in the middle of a message"))
+    }
+    fanOut.ended(self, GRPCStatus(code, message), trailers: trailers)
   }
 
   func failed(_ status: GRPCStatus) { fanOut.ended(self, status) }

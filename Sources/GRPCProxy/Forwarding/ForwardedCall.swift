@@ -66,7 +66,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     uncredited += data.readableBytes
     bytesReceived += data.readableBytes
     guard let upstream else {
-      early.append(data)
+      early.append(data.withoutMuchAround)
       return
     }
     pass(data, to: upstream)

@@ -41,8 +41,8 @@ extension HeaderFields {
     fields.append("te", "trailers")
     if let timeout = rewrite.timeout { fields.append("grpc-timeout", GRPCTimeout.format(timeout)) }
     if let metadata = rewrite.metadata {
-      for (name, value) in metadata.wirePairs where name != "x-forwarded-for" || rewrite.forwardedFor == nil {
-        fields.append(name, value)
+      for (name, value) in metadata.wirePairs where name != "host" {
+        if name != "x-forwarded-for" || rewrite.forwardedFor == nil { fields.append(name, value) }
       }
       forwardedFor = metadata.strings("x-forwarded-for")
     }
@@ -56,7 +56,11 @@ extension HeaderFields {
   /// A response's headers or trailers as they are passed on; with `:status` if it `isHead`.
   func forwardedResponse(isHead: Bool) -> HeaderFields {
     var fields = HeaderFields(reservingBytes: 256)
-    if isHead { fields.append(":status", "200") }
+    if isHead {
+      fields.append(":status", "200")
+      // A status that came in trailers may have to go alone.
+      if self["content-type"] == nil { fields.append("content-type", "application/grpc") }
+    }
     forEach { name, value in
       if name.first != UInt8(ascii: ":"), !Self.isOfConnection(name) { fields.append(name: name, value: value) }
     }
@@ -67,6 +71,8 @@ extension HeaderFields {
   fileprivate static func isOfConnection(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     switch name.count {
     case 2: StaticString("te").matches(name)
+    // HTTP/2 has :authority in its place, which may be another for the backend.
+    case 4: StaticString("host").matches(name)
     case 7: StaticString("upgrade").matches(name) || StaticString("trailer").matches(name)
     case 10: StaticString("connection").matches(name) || StaticString("keep-alive").matches(name)
     case 14: StaticString("content-length").matches(name)
@@ -95,7 +101,6 @@ private enum RequestField {
       switch name.count {
       case 5 where StaticString(":path").matches(name): .path
       case 10 where StaticString(":authority").matches(name): .authority
-      case 10 where StaticString("user-agent").matches(name): .protocol
       case 12 where StaticString("content-type").matches(name): .protocol
       case 12 where StaticString("grpc-timeout").matches(name): .timeout
       case 15 where StaticString("x-forwarded-for").matches(name): .forwardedFor

@@ -14,6 +14,8 @@ struct RouteMatcher: Sendable {
     case host(String)
     /// Hosts that end with it; it begins with a dot.
     case below(String)
+    /// The same, with a port.
+    case belowExactly(String)
   }
 
   private enum Service {
@@ -25,8 +27,10 @@ struct RouteMatcher: Sendable {
   init(_ match: GRPCRoute.Match) {
     authority = match.authority.map { text in
       let text = text.lowercased()
-      if text.hasPrefix("*.") { return .below(String(text.dropFirst())) }
-      return Self.host(of: text) == text ? .host(text) : .exactly(text)
+      let hasPort = Self.host(of: text) != text
+      guard text.hasPrefix("*.") else { return hasPort ? .exactly(text) : .host(text) }
+      let suffix = String(text.dropFirst())
+      return hasPort ? .belowExactly(suffix) : .below(suffix)
     }
     service = match.service.map { $0.hasSuffix(".*") ? .inPackage(String($0.dropLast())) : .exactly($0) }
     method = match.method
@@ -57,6 +61,7 @@ struct RouteMatcher: Sendable {
     case .exactly(let expected): name == expected
     case .host(let expected): host(of: name) == expected
     case .below(let suffix): host(of: name).hasSuffix(suffix)
+    case .belowExactly(let suffix): name.hasSuffix(suffix)
     }
   }
 
