@@ -6,7 +6,7 @@ public import NIOCore
 ///
 /// The response's metadata is that of the first backend that answers; the call ends OK once all have ended. A slow backend
 /// holds the client, and so the others, up. Answers are asked for without compression, and held until they are whole:
-/// `CallDirection.maxMessageLength` applies, or else 4 MiB, to each and to a merged one.
+/// `CallDirection.maxMessageLength` applies to each, and to what is merged of them, or else 4 MiB.
 public struct FanOut: Sendable {
   /// One backend of each gets the call.
   public var pools: [BackendPool]

@@ -7,10 +7,11 @@ internal import NIOCore
 final class FanOutCall: Upstream {
   private unowned let call: ForwardedCall
   private let fanOut: FanOut
-  private var branches: [Branch] = []
-  private var isOver = false
   private let maxMessageLength: Int
-  private var mergedLength = 0
+  private var branches: [Branch] = []
+  /// Bytes that wait to be merged, of all branches.
+  private var mergedBytes = 0
+  private var isOver = false
 
   init(_ call: ForwardedCall, _ fanOut: FanOut, maxMessageLength: Int) {
     self.call = call
@@ -88,10 +89,12 @@ final class FanOutCall: Upstream {
     switch fanOut.answers {
     case .interleaved: send(message)
     case .merged:
+      mergedBytes += message.readableBytes
+      guard mergedBytes <= maxMessageLength else {
+        return call.finish(
+          GRPCStatus(.resourceExhausted, "merged answers of \(mergedBytes) bytes, limit \(maxMessageLength)"))
+      }
       branch.answers.writeImmutableBuffer(message)
-      mergedLength += message.readableBytes
-      guard mergedLength > maxMessageLength else { return }
-      call.finish(GRPCStatus(.resourceExhausted, "merged message of \(mergedLength) bytes, limit \(maxMessageLength)"))
     }
   }
 
