@@ -96,6 +96,35 @@ struct FanOutFailureTests {
     }
   }
 
+  @Test(
+    "answers that are too long when they are merged end the call, before all of them are here", arguments: [1_000, nil])
+  func mergedTooLong(limit: Int?) async throws {
+    let ends = Events<HTTP2ErrorCode?>()
+    // Each message is short enough, and there is no end to them.
+    let flood = GRPCMethod("Flood") { (_, responses, _) in
+      while true { try await responses.send(ByteBuffer(repeating: 7, count: 1_000)) }
+    }
+    let waiting: BareMethod = { call, _ in ends.send(await call.closed()) }
+    try await withServer([GRPCService("test.Any", methods: [flood])]) { flooding in
+      try await withServer([GRPCService(unknownMethods: .bare("*", waiting))]) { waiting in
+        let pools = try [flooding, waiting].map { try BackendPool(BackendSet("\($0.target)", [$0.backend])) }
+        defer { for pool in pools { pool.retire() } }
+        let director = Director { _ in
+          var direction = CallDirection.toAll(of: FanOut(to: pools, answers: .merged))
+          direction.maxMessageLength = limit
+          return direction
+        }
+        let proxy = try await ProxyServer.start(director)
+        try await ended(proxy.stop) {
+          let response = try await proxy.call(BareClient.fields("/test.Any/Flood"))
+          #expect(response.status?.code == .resourceExhausted)
+          #expect(response.data.readableBytes == 0)
+          #expect(await ends.next() == .cancel)
+        }
+      }
+    }
+  }
+
   @Test("what a rewrite throws is the backend's status")
   func rewriteThrows() async throws {
     try await withFanOut(

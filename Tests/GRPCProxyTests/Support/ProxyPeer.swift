@@ -82,7 +82,7 @@ extension TLSIdentity {
 }
 
 /// Runs `body` with a directory of its own.
-private func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
+func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
   let directory = FileManager.default.temporaryDirectory.appendingPathComponent("proxy-\(UUID().uuidString)")
   try FileManager.default.createDirectory(
     at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
