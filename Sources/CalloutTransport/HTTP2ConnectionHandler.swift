@@ -134,6 +134,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     prefaceTimeout?.cancel()
     idleTimeout?.cancel()
     keepalive?.cancel()
+    observer.connectionEnding(self)
     session.connectionClosed()
     dispatchEvents()
     observer.connectionClosed(self)
@@ -151,6 +152,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   package func beginShutdown() {
     guard shutdown == .none, let context else { return }
     shutdown = .announced
+    observer.connectionEnding(self)
     session.announceShutdown()
     flush()
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -305,14 +307,19 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   }
 
   private func watchIdleness(_ context: ChannelHandlerContext) {
-    guard let timeout = limits.idleTimeout else { return }
+    guard let timeout = limits.idleTimeout, session.isEstablished else { return }
     if !session.streams.isEmpty {
       idleTimeout?.cancel()
       idleTimeout = nil
     } else if idleTimeout == nil {
       let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-      idleTimeout = context.eventLoop.scheduleTask(in: timeout) { bound.value.beginShutdown() }
+      idleTimeout = context.eventLoop.scheduleTask(in: timeout) { bound.value.idleTimedOut() }
     }
+  }
+
+  private func idleTimedOut() {
+    // A stream that was opened in this very turn of the loop has not come to a flush yet.
+    if session.streams.isEmpty { beginShutdown() }
   }
 
   /// Bytes of one write: large enough for full frames, small enough that many connections share a loop fairly.
@@ -345,6 +352,14 @@ package protocol HTTP2ConnectionObserver: AnyObject {
   /// We end the connection with GOAWAY and this code.
   func connectionTerminated(_ code: HTTP2ErrorCode)
   func connectionFailed(_ error: any Error)
+  /// No streams may be opened any more: we have begun to shut down, or the connection is gone. Called before the streams
+  /// learn of it, perhaps more than once.
+  func connectionEnding(_ connection: HTTP2ConnectionHandler)
   /// The connection is gone; called once, last.
   func connectionClosed(_ connection: HTTP2ConnectionHandler)
+}
+
+extension HTTP2ConnectionObserver {
+  /// Nothing: whoever opens no streams need not know.
+  package func connectionEnding(_ connection: HTTP2ConnectionHandler) {}
 }

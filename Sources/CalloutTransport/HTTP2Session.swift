@@ -312,6 +312,17 @@ package final class HTTP2Session {
 
   func goAwayReceived(_ code: HTTP2ErrorCode, lastStream: Int32) {
     events.append(.goAway(code, lastStream: lastStream))
+    guard role == .client else { return }
+    for stream in streams where !stream.hasLeft { withdraw(stream) }
+  }
+
+  /// Closes a stream that the peer knows nothing of and will not take.
+  ///
+  /// nghttp2 would keep one that waits for its turn until that comes, which may be long after.
+  private func withdraw(_ stream: HTTP2Stream) {
+    nghttp2_session_set_stream_user_data(pointer, stream.id, nil)
+    stream.reset(.refusedStream)
+    close(stream, .refusedStream)
   }
 
   func goAwaySent(_ code: HTTP2ErrorCode) {

@@ -14,12 +14,16 @@ package final class ClientConnectionPool: ClientConnectionSource {
   private let connector: ClientConnector
   private let eventLoop: any EventLoop
   private var connections: [GRPCClientConnection] = []
+  /// Connections that take no more calls, and may have some still.
+  private var ending: [GRPCClientConnection] = []
   private var waiting: [Taker] = []
   private var isConnecting = false
-  private var isClosed = false
+  private var state = State.open
   private var backoff: ConnectionBackoff
   /// The last attempt failed: none before then.
   private var pause: (end: NIODeadline, reason: GRPCStatus)?
+
+  private enum State { case open, retired, closed }
 
   package init(_ connector: ClientConnector, on eventLoop: any EventLoop) {
     self.connector = connector
@@ -31,32 +35,30 @@ package final class ClientConnectionPool: ClientConnectionSource {
   package var isInBackoff: Bool { connections.isEmpty && pause.map { $0.end > .now() } ?? false }
 
   package func connection(_ taker: @escaping Taker) {
-    guard !isClosed else { return taker(.failure(GRPCStatus(.unavailable, "the connection is closed"))) }
+    guard state == .open else { return taker(.failure(Self.closed)) }
     if let connection = connections.first(where: \.hasRoom) { return taker(.success(connection)) }
-    if connections.count >= connector.configuration.maxConnections {
-      // The stream waits there until others have ended.
-      return taker(.success(connections.min { $0.callCount < $1.callCount }!))
+    if connections.count >= connector.configuration.maxConnections, let leastBusy {
+      return taker(.success(leastBusy))
     }
-    if let pause, pause.end > .now(), !isConnecting {
-      if let connection = connections.first { return taker(.success(connection)) }
-      return taker(.failure(pause.reason))
-    }
+    if let pause, pause.end > .now(), !isConnecting { return giveLeastBusy(taker, otherwise: pause.reason) }
     waiting.append(taker)
     connect()
   }
 
-  /// Takes no more calls; connections close once their calls have ended.
+  /// Takes no more calls; connections close once their calls have ended. Calls that wait for one still get it.
   package func retire() {
-    isClosed = true
-    for connection in connections { connection.retire() }
-    serveWaiting(.failure(GRPCStatus(.unavailable, "the connection is closed")))
+    guard state == .open else { return }
+    state = .retired
+    if leastBusy != nil { serveWaiting(otherwise: Self.closed) }
+    retireConnections()
   }
 
   /// Closes the connections; their calls end with UNAVAILABLE.
   package func close() -> EventLoopFuture<Void> {
-    isClosed = true
-    serveWaiting(.failure(GRPCStatus(.unavailable, "the connection is closed")))
-    return EventLoopFuture.andAllComplete(connections.map { $0.close() }, on: eventLoop)
+    state = .closed
+    let closed = (connections + ending).map { $0.close() }
+    serveWaiting(otherwise: Self.closed)
+    return EventLoopFuture.andAllComplete(closed, on: eventLoop)
   }
 
   private func connect() {
@@ -72,28 +74,54 @@ package final class ClientConnectionPool: ClientConnectionSource {
     isConnecting = false
     switch result {
     case .success(let connection):
-      guard !isClosed else { return connection.retire() }
+      guard state != .closed else { return connection.close().whenComplete { _ in } }
       backoff.succeeded()
       pause = nil
-      connections.append(connection)
-      connection.becameUnusable = { [weak self, unowned connection] in
-        self?.connections.removeAll { $0 === connection }
-      }
+      keep(connection)
+      if state == .open { askAgain() } else { serveWaiting(otherwise: Self.closed) }
     case .failure(let reason):
       pause = (.now() + TimeAmount(backoff.failed()), reason)
+      serveWaiting(otherwise: reason)
     }
-    serveWaiting(result)
+    if state == .retired { retireConnections() }
   }
 
-  /// Gives each call that waits what there is now.
-  private func serveWaiting(_ result: Result<GRPCClientConnection, GRPCStatus>) {
-    let takers = waiting
-    waiting = []
-    for taker in takers {
-      switch result {
-      case .success: connection(taker)
-      case .failure: taker(result)
-      }
+  private func keep(_ connection: GRPCClientConnection) {
+    connections.append(connection)
+    connection.becameUnusable = { [weak self, unowned connection] in
+      self?.connections.removeAll { $0 === connection }
+      self?.ending.append(connection)
     }
+    connection.becameClosed = { [weak self, unowned connection] in self?.ending.removeAll { $0 === connection } }
   }
+
+  private func retireConnections() {
+    for connection in connections { connection.retire() }
+  }
+
+  // MARK: Calls that wait
+
+  /// Has the calls that wait ask once more: they may need a further connection.
+  private func askAgain() {
+    for taker in takeWaiting() { connection(taker) }
+  }
+
+  /// Gives the calls that wait what there is.
+  private func serveWaiting(otherwise reason: GRPCStatus) {
+    for taker in takeWaiting() { giveLeastBusy(taker, otherwise: reason) }
+  }
+
+  private func takeWaiting() -> [Taker] {
+    defer { waiting = [] }
+    return waiting
+  }
+
+  private func giveLeastBusy(_ taker: Taker, otherwise reason: GRPCStatus) {
+    taker(leastBusy.map { .success($0) } ?? .failure(reason))
+  }
+
+  /// Where a call waits until others have ended.
+  private var leastBusy: GRPCClientConnection? { connections.min { $0.callCount < $1.callCount } }
+
+  private static let closed = GRPCStatus(.unavailable, "the connection is closed")
 }

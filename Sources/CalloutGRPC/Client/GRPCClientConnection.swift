@@ -8,6 +8,8 @@ package final class GRPCClientConnection: HTTP2ConnectionObserver {
 
   /// Told once that no more calls can be opened here; it may have calls still.
   var becameUnusable: (() -> Void)?
+  /// Told once, last.
+  var becameClosed: (() -> Void)?
 
   private let channel: any Channel
   private let established: EventLoopPromise<NIOLoopBound<GRPCClientConnection>>
@@ -76,7 +78,7 @@ package final class GRPCClientConnection: HTTP2ConnectionObserver {
   ) -> (any HTTP2StreamHandler)? { nil }
 
   package func eventsDispatched() {
-    guard !isEstablished, let handler, handler.session.isEstablished else { return }
+    guard !isEstablished, !isUnusable, let handler, handler.session.isEstablished else { return }
     isEstablished = true
     established.succeed(NIOLoopBound(self, eventLoop: channel.eventLoop))
   }
@@ -85,15 +87,22 @@ package final class GRPCClientConnection: HTTP2ConnectionObserver {
     _ connection: HTTP2ConnectionHandler, _ code: HTTP2ErrorCode, lastStream: Int32
   ) {
     setUnusable()
+    established.fail(GRPCStatus(.unavailable, "the server ends the connection (\(code))"))
   }
 
-  package func connectionTerminated(_ code: HTTP2ErrorCode) { setUnusable() }
+  package func connectionTerminated(_ code: HTTP2ErrorCode) {
+    setUnusable()
+    established.fail(GRPCStatus(.unavailable, "the server breaks HTTP/2's rules (\(code))"))
+  }
 
   package func connectionFailed(_ error: any Error) { fail("\(error)") }
 
+  package func connectionEnding(_ connection: HTTP2ConnectionHandler) { setUnusable() }
+
   package func connectionClosed(_ connection: HTTP2ConnectionHandler) {
-    setUnusable()
     handler = nil
+    becameClosed?()
+    becameClosed = nil
   }
 
   private func fail(_ reason: String) {

@@ -5,8 +5,12 @@ import NIOCore
 /// Writes down what happens to a connection; its streams get the handlers that a test makes.
 final class ConnectionObserverStub: HTTP2ConnectionObserver {
   private(set) var log: [String] = []
+  /// Writes down also what only matters to whoever opens streams.
+  var isClient = false
   private(set) var failures: [any Error] = []
   var makeHandler: (HTTP2Stream) -> any HTTP2StreamHandler = { _ in StreamHandlerStub() }
+
+  func note(_ text: String) { log.append(text) }
 
   func connectionOpened(_ connection: HTTP2ConnectionHandler) { log.append("opened") }
 
@@ -27,5 +31,6 @@ final class ConnectionObserverStub: HTTP2ConnectionObserver {
     failures.append(error)
   }
 
+  func connectionEnding(_ connection: HTTP2ConnectionHandler) { if isClient { log.append("ending") } }
   func connectionClosed(_ connection: HTTP2ConnectionHandler) { log.append("closed") }
 }

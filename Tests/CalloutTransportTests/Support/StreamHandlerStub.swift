@@ -7,6 +7,7 @@ final class StreamHandlerStub: HTTP2StreamHandler {
   var isBusy = false
   var onData: (ByteBuffer) -> Void = { _ in }
   var onEnd: () -> Void = {}
+  var onClosed: () -> Void = {}
   private(set) var closedWith: [HTTP2ErrorCode] = []
   private(set) var drainedCount = 0
 
@@ -14,5 +15,8 @@ final class StreamHandlerStub: HTTP2StreamHandler {
   func receiveData(_ data: ByteBuffer) { onData(data) }
   func receiveEnd() { onEnd() }
   func outboundDrained() { drainedCount += 1 }
-  func streamClosed(_ code: HTTP2ErrorCode) { closedWith.append(code) }
+  func streamClosed(_ code: HTTP2ErrorCode) {
+    closedWith.append(code)
+    onClosed()
+  }
 }
