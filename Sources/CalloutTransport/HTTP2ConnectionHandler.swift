@@ -31,8 +31,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
   @exclusivity(unchecked) private var prefaceTimeout: Scheduled<Void>?
   private var idleTimeout: Scheduled<Void>?
   private var keepalive: Scheduled<Void>?
-  /// Something was received since keepalive last looked.
-  @exclusivity(unchecked) private var hasHeard = false
+  /// When something was received last, where keepalive is to know.
+  @exclusivity(unchecked) private var lastHeard = NIODeadline.distantPast
+  /// The peer was asked by keepalive, and nothing was received since.
+  @exclusivity(unchecked) private var isAsking = false
   private var shutdown = Shutdown.none
 
   package struct Limits: Sendable {
@@ -94,7 +96,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     isReading = true
-    hasHeard = true
+    if limits.keepalive != nil { heardPeer(context) }
     do {
       try session.receive(unwrapInboundIn(data))
     } catch {
@@ -173,33 +175,41 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     sharedOutput = SharedOutput.current
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     prefaceTimeout = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { bound.value.prefaceTimedOut() }
-    watchPeer(context)
+    if limits.keepalive != nil { heardPeer(context) }
     observer.connectionOpened(self)
     flush()
   }
 
   // MARK: Keepalive
 
-  private func watchPeer(_ context: ChannelHandlerContext) {
+  private func heardPeer(_ context: ChannelHandlerContext) {
+    lastHeard = context.eventLoop.now
+    guard keepalive == nil || isAsking else { return }
+    isAsking = false
+    watchPeer(context, from: lastHeard)
+  }
+
+  private func watchPeer(_ context: ChannelHandlerContext, from time: NIODeadline) {
     guard let limits = limits.keepalive else { return }
-    hasHeard = false
+    keepalive?.cancel()
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    keepalive = context.eventLoop.scheduleTask(in: limits.interval) { bound.value.askPeer(limits) }
+    keepalive = context.eventLoop.scheduleTask(deadline: time + limits.interval) { bound.value.askPeer(limits) }
   }
 
   private func askPeer(_ limits: Limits.Keepalive) {
     guard let context else { return }
-    guard !hasHeard, limits.withoutStreams || !session.streams.isEmpty else { return watchPeer(context) }
+    let now = context.eventLoop.now
+    guard now >= lastHeard + limits.interval else { return watchPeer(context, from: lastHeard) }
+    guard limits.withoutStreams || !session.streams.isEmpty else { return watchPeer(context, from: now) }
+    isAsking = true
     session.ping()
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    keepalive = context.eventLoop.scheduleTask(in: limits.timeout) { bound.value.peerAnswered(within: limits.timeout) }
+    keepalive = context.eventLoop.scheduleTask(in: limits.timeout) { bound.value.peerIsSilent(limits.timeout) }
   }
 
-  private func peerAnswered(within timeout: TimeAmount) {
-    guard let context else { return }
-    guard !hasHeard else { return watchPeer(context) }
+  private func peerIsSilent(_ timeout: TimeAmount) {
     observer.connectionFailed(HTTP2Error(.cancel, by: .remote, "no answer to a keepalive PING within \(timeout)"))
-    context.close(promise: nil)
+    context?.close(promise: nil)
   }
 
   private func prefaceTimedOut() {
