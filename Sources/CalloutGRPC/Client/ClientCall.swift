@@ -132,10 +132,11 @@ final class ClientCall: ClientStreamHandler {
   }
 
   func receiveEnd() {
-    // The answer is whole, whatever we would still send: not every server resets the stream then.
+    // The server has said all that it has to say, whether or not it takes the rest of what we say.
     returnCredit()
-    end(ending(of: .closed(.noError)))
+    let ending = ending(of: .closed(.noError))
     stream.reset(.cancel)
+    end(ending)
   }
 
   func outboundDrained() {

@@ -85,7 +85,11 @@ extension GRPCChannel {
     _ path: String, _ request: some Message, metadata: Metadata = [:], timeout: Duration? = nil
   ) async throws -> Response {
     let call = try await call(path, metadata: metadata, timeout: timeout)
-    try await call.send(request)
+    do {
+      try await call.send(request)
+    } catch let status as GRPCStatus where status == .ok {
+      // The server has answered without the request.
+    }
     call.halfClose()
     guard let response = try await call.next(Response.self) else {
       throw GRPCStatus(.internal, "the call ended without a response")
