@@ -112,9 +112,9 @@ package final class TLSSession {
       throw TLSError(.handshakeFailed, "TLS handshake: there is no server name that the certificate could be for")
     }
     guard !expectedNames.isEmpty, !peerNames.contains(where: expectedNames.contains) else { return }
+    let names = peerNames.isEmpty ? "no name" : peerNames.joined(separator: ", ")
     throw TLSError(
-      .handshakeFailed,
-      "TLS handshake: the certificate is for \(peerNames.joined(separator: ", ")), and for none of those expected")
+      .handshakeFailed, "TLS handshake: the certificate is for \(names), and for none of those expected")
   }
 
   /// Appends to `plaintext` all that can be decrypted; returns false when the peer has ended its side.
