@@ -248,7 +248,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CalloutGRPCTests",
-      dependencies: ["CalloutGRPC", "CalloutTransport", nioCore, nioPosix, protobuf, logging],
+      dependencies: ["CalloutGRPC", "CalloutTransport", "COpenSSL", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(
       name: "GRPCProxyTests",

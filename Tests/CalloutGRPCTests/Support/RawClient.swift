@@ -152,7 +152,9 @@ struct RawClient: Sendable {
 
 extension ByteBuffer {
   /// The messages one after another, as gRPC frames them.
-  init(framing messages: String..., compressed: Bool = false) {
+  init(framing messages: String..., compressed: Bool = false) { self.init(framing: messages, compressed: compressed) }
+
+  init(framing messages: [String], compressed: Bool = false) {
     self.init()
     for message in messages { writeGRPCMessage(compressed: compressed) { $0.writeString(message) } }
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CalloutTransport
 import NIOCore
 import NIOPosix
 
@@ -44,25 +45,42 @@ struct RawConnection: Sendable {
 
   static let greeting: [UInt8] = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(type: 4, stream: 0, [])
 
-  static func settings(initialWindow: UInt32) -> [UInt8] { frame(type: 4, stream: 0, [0, 4] + bytes(initialWindow)) }
+  static func settings(initialWindow: UInt32) -> [UInt8] { settings([4: initialWindow]) }
+
+  /// SETTINGS by their numbers (RFC 9113 §6.5.2).
+  static func settings(_ values: [UInt8: UInt32] = [:]) -> [UInt8] {
+    var payload: [UInt8] = []
+    for (name, value) in values { payload += [0, name] + bytes(value) }
+    return frame(type: 4, stream: 0, payload)
+  }
 
   static func windowUpdate(_ stream: UInt32, by increment: UInt32) -> [UInt8] {
     frame(type: 8, stream: stream, bytes(increment))
   }
 
-  static func reset(_ stream: UInt32) -> [UInt8] { frame(type: 3, stream: stream, bytes(8)) }
+  static func reset(_ stream: UInt32, _ code: HTTP2ErrorCode = .cancel) -> [UInt8] {
+    frame(type: 3, stream: stream, bytes(code.rawValue))
+  }
+
+  static func goAway(lastStream: UInt32, _ code: HTTP2ErrorCode = .noError) -> [UInt8] {
+    frame(type: 7, stream: 0, bytes(lastStream) + bytes(code.rawValue))
+  }
 
   static func data(_ stream: UInt32, _ payload: [UInt8], endStream: Bool = false) -> [UInt8] {
     frame(type: 0, flags: endStream ? 1 : 0, stream: stream, payload)
   }
 
-  /// The headers of a gRPC request, in HPACK's plainest form (RFC 7541 §6.2.2).
+  /// The headers of a gRPC request.
   static func request(_ stream: UInt32, _ path: String, endStream: Bool = false) -> [UInt8] {
-    let fields = [
-      (":method", "POST"), (":scheme", "http"), (":authority", "test"), (":path", path),
-      ("content-type", "application/grpc"),
-      ("te", "trailers"),
+    let fields: KeyValuePairs = [
+      ":method": "POST", ":scheme": "http", ":authority": "test", ":path": path, "content-type": "application/grpc",
+      "te": "trailers",
     ]
+    return headers(stream, fields, endStream: endStream)
+  }
+
+  /// A header section in HPACK's plainest form (RFC 7541 §6.2.2).
+  static func headers(_ stream: UInt32, _ fields: KeyValuePairs<String, String>, endStream: Bool = false) -> [UInt8] {
     var block: [UInt8] = []
     for (name, value) in fields {
       block += [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
