@@ -313,16 +313,16 @@ package final class HTTP2Session {
   func goAwayReceived(_ code: HTTP2ErrorCode, lastStream: Int32) {
     events.append(.goAway(code, lastStream: lastStream))
     guard role == .client else { return }
-    for stream in streams where !stream.hasLeft { withdraw(stream) }
+    for stream in streams where !stream.hasLeft { withdraw(stream, .refusedStream) }
   }
 
-  /// Closes a stream that the peer knows nothing of and will not take.
+  /// Closes a stream of which the peer knows nothing.
   ///
   /// nghttp2 would keep one that waits for its turn until that comes, which may be long after.
-  private func withdraw(_ stream: HTTP2Stream) {
+  func withdraw(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     nghttp2_session_set_stream_user_data(pointer, stream.id, nil)
-    stream.reset(.refusedStream)
-    close(stream, .refusedStream)
+    stream.submitReset(code)
+    close(stream, code)
   }
 
   func goAwaySent(_ code: HTTP2ErrorCode) {

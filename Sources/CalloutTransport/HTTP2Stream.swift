@@ -103,6 +103,11 @@ package final class HTTP2Stream {
   /// Abandons the stream in both directions.
   package func reset(_ code: HTTP2ErrorCode) {
     guard !isClosed else { return }
+    guard session.role == .server || hasLeft else { return session.withdraw(self, code) }
+    submitReset(code)
+  }
+
+  func submitReset(_ code: HTTP2ErrorCode) {
     nghttp2_submit_rst_stream(session.pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
     session.hasOutput()
   }

@@ -14,7 +14,9 @@ enum Command {
     let process = try process(name, arguments)
     process.standardOutput = FileHandle.standardError
     let status = try await status(of: process)
-    guard status == 0 else { throw RunError("'\(name) \(arguments.prefix(3).joined(separator: " "))' failed, see above") }
+    guard status == 0 else {
+      throw RunError("'\(name) \(arguments.prefix(3).joined(separator: " "))' failed, see above")
+    }
   }
 
   /// What a program prints.

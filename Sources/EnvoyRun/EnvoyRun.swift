@@ -23,7 +23,8 @@ struct EnvoyRun: AsyncParsableCommand {
   var filterConfig: String?
   @Option(
     name: .customLong("mount"),
-    help: ArgumentHelp("An application of the module for the paths below a prefix; may be repeated.", valueName: "prefix=app"))
+    help: ArgumentHelp(
+      "An application of the module for the paths below a prefix; may be repeated.", valueName: "prefix=app"))
   var mounts: [Mount] = []
   @Option(help: "Where the requests go that a callout lets pass: host:port. (default: Envoy answers them with 200)")
   var upstream: HostPort?
@@ -81,7 +82,8 @@ struct EnvoyRun: AsyncParsableCommand {
       guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
       let executable = try EnvoyExecutable.find(envoy)
       try await Supervisor(
-        command: self, executable: executable, source: source, library: library, filter: filter).run()
+        command: self, executable: executable, source: source, library: library, filter: filter
+      ).run()
     } catch let error as RunError {
       FileHandle.standardError.write(Data("envoyrun: \(error)\n".utf8))
       throw ExitCode(2)

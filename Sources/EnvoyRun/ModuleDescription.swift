@@ -61,7 +61,9 @@ struct ModuleDescription {
     let names = filters.map(\.name).joined(separator: ", ")
     guard let name else {
       guard filters.count < 2 else { throw RunError("\(file) has several filters: name one with --filter: \(names)") }
-      guard let filter = filters.first else { throw RunError("\(file) registers no filter: do so in envoyModuleRegister") }
+      guard let filter = filters.first else {
+        throw RunError("\(file) registers no filter: do so in envoyModuleRegister")
+      }
       return filter
     }
     guard let filter = filters.first(where: { $0.name == name }) else {
@@ -75,9 +77,12 @@ struct ModuleDescription {
     for mount in mounts {
       let filter = try filter(named: mount.application, mounts: [])
       guard filter.kind == .application else {
-        throw RunError("--mount \(mount.prefix)=\(mount.application): it is a callout, and only applications are mounted")
+        throw RunError(
+          "--mount \(mount.prefix)=\(mount.application): it is a callout, and only applications are mounted")
       }
-      guard members[mount.prefix] == nil else { throw RunError("--mount \(mount.prefix) is given twice: leave one out") }
+      guard members[mount.prefix] == nil else {
+        throw RunError("--mount \(mount.prefix) is given twice: leave one out")
+      }
       members[mount.prefix] = .string(mount.application)
     }
     return ModuleFilter(name: "mounts", kind: .application, mounts: EnvoyConfiguration.wrapped(members.description))

@@ -44,7 +44,7 @@ struct CallEndingTests {
       directing: { _, pool in
         var direction = CallDirection.to(pool)
         direction.maxMessageLength = 100
-        direction.timeout = way == .deadline ? .milliseconds(200) : nil
+        direction.timeout = way == .deadline ? .seconds(5) : nil
         direction.release = {
           released.add()
           releases.send()

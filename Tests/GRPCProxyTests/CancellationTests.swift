@@ -9,31 +9,22 @@ import Testing
 struct CancellationTests {
   enum Way: CaseIterable { case reset, disconnection }
 
-  private struct End: Sendable {
-    let code: HTTP2ErrorCode?
-    let at: ContinuousClock.Instant
-  }
-
-  @Test("the backend sees it at once, in the middle of a stream", arguments: Way.allCases)
+  @Test("the backend sees it, in the middle of a stream", arguments: Way.allCases)
   func midStream(way: Way) async throws {
-    let ends = Events<End>()
+    let ends = Events<HTTP2ErrorCode?>()
     try await withProxy(to: { call, _ in
       call.send(headers: PingService.head([:]))
       call.send(ByteBuffer(string: "1"))
-      ends.send(End(code: await call.closed(), at: .now))
+      ends.send(await call.closed())
     }) { proxy, backend in
       let client = try await BareClient(to: proxy.server)
       let call = try await client.open()
       #expect(try await call.message()?.text == "1")
-      let cancelled = ContinuousClock.now
       switch way {
       case .reset: call.reset(.cancel)
       case .disconnection: await client.close()
       }
-      let end = try #require(await ends.next())
-      #expect(end.code == .cancel)
-      // Milliseconds, but for machines that have much else to do.
-      #expect(end.at - cancelled < .seconds(1))
+      #expect(await ends.next() == .cancel)
       let summary = await proxy.summaries.next()
       #expect(summary?.status == .cancelled)
       #expect(summary?.backends == ["\(backend.target)"])

@@ -45,8 +45,8 @@ struct DeadlineTests {
   @Test(
     "a deadline that passes is DEADLINE_EXCEEDED at the client, and the backend's stream is reset",
     arguments: [
-      Example(client: "200m"), Example(route: 200), Example(client: "1H", route: 200),
-      Example(client: "200m", route: 3_600_000),
+      Example(client: "5S"), Example(route: 5_000), Example(client: "1H", route: 5_000),
+      Example(client: "5S", route: 3_600_000),
     ])
   func passed(_ example: Example) async throws {
     let begun = Events<Void>()
@@ -78,10 +78,10 @@ struct DeadlineTests {
       defer { pool.retire() }
       let proxy = try await ProxyServer.start(Director { _ in .to(pool) })
       try await ended(proxy.stop) {
-        let response = try await proxy.call(BareClient.fields(PingService.path("Sleep"), ["grpc-timeout": "1S"]))
+        let response = try await proxy.call(BareClient.fields(PingService.path("Sleep"), ["grpc-timeout": "5S"]))
         #expect(response.status?.code == .deadlineExceeded)
         // Its library adds a tenth of a second to what it was told.
-        #expect(try #require(Double(try await process.line("begun Sleep "))) <= 1.1)
+        #expect(try #require(Double(try await process.line("begun Sleep "))) <= 5.1)
         try await process.line("ended Sleep")
       }
     }

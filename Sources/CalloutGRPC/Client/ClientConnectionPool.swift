@@ -31,8 +31,8 @@ package final class ClientConnectionPool: ClientConnectionSource {
     backoff = ConnectionBackoff(connector.configuration)
   }
 
-  /// The last attempt to connect failed, and it is too early for another.
-  package var isInBackoff: Bool { connections.isEmpty && pause.map { $0.end > .now() } ?? false }
+  /// There is no connection, and there may be none soon: one is being tried, or the last attempt has failed a moment ago.
+  package var isUnready: Bool { connections.isEmpty && (isConnecting || pause.map { $0.end > .now() } ?? false) }
 
   package func connection(_ taker: @escaping Taker) {
     guard state == .open else { return taker(.failure(Self.closed)) }

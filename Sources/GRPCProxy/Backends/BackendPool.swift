@@ -60,14 +60,14 @@ public final class BackendPool: Sendable {
 
   /// The backend that has its turn, or nil where none is left.
   ///
-  /// A backend whose health checks fail is never chosen; one that is left out for its failing calls, or that could not be
-  /// connected to a moment ago, only when there is no other.
+  /// A backend whose health checks fail is never chosen; one that is left out for its failing calls, or whose connection
+  /// is not there yet, only when there is no other.
   func choose(except tried: [BackendMember], on eventLoop: any EventLoop) -> BackendMember? {
     let members = currentMembers
     if members.count == 1 { return members[0].isHealthy && tried.first !== members[0] ? members[0] : nil }
     let usable = members.filter { member in member.isHealthy && !tried.contains { $0 === member } }
     guard usable.count > 1 else { return usable.first }
-    let good = usable.filter { $0.isInlier && !$0.connections(on: eventLoop).isInBackoff }
+    let good = usable.filter { $0.isInlier && !$0.connections(on: eventLoop).isUnready }
     let candidates = good.isEmpty ? usable : good
     let first = turn.add(1, ordering: .relaxed).oldValue & .max
     switch configuration.balancing {

@@ -16,7 +16,8 @@ extension GRPCProxyFileReader {
     for value in map["subject_alt_names"]?.list() ?? [] {
       let name = try value.nonEmptyText()
       guard (try? SocketAddress(ipAddress: name, port: 0)) == nil else {
-        throw value.failure("\(value.what) is '\(name)', an address; give DNS names and URIs, or 'server_name' an address")
+        throw value.failure(
+          "\(value.what) is '\(name)', an address; give DNS names and URIs, or 'server_name' an address")
       }
       tls.subjectAltNames.append(name)
     }
