@@ -5,14 +5,14 @@ public import NIOCore
 ///
 /// The same reply serves every body mode; it is sent in the form that the mode in force needs.
 public struct BodyReply: CalloutReply {
-  enum Action: Sendable {
+  package enum Action: Sendable {
     case proceed
     case replace(ByteBuffer)
     indirect case immediate(ImmediateResponse)
     indirect case complete(ProcessingResponse)
   }
 
-  var action: Action
+  package internal(set) var action: Action
 
   /// Changes of the headers that this body belongs to. Envoy honours them in BUFFERED mode only.
   public var headerMutation = HeaderMutation()

@@ -93,31 +93,48 @@ extension HeaderMutation {
 
   /// All changes, in order.
   package var changes: [Change] {
+    var changes: [Change] = []
+    forEachChange { name, value in
+      let name = String(decoding: name, as: UTF8.self)
+      changes.append(value.map { .set(name: name, value: Array($0), $1) } ?? .remove(name: name))
+    }
+    return changes
+  }
+
+  /// Calls `body` with each change in order: with the value and what happens to others, or nil where the header is
+  /// removed. The bytes are those of the message.
+  package func forEachChange(
+    _ body: (_ name: UnsafeRawBufferPointer, _ setting: (UnsafeRawBufferPointer, Action)?) -> Void
+  ) {
     serialized.withUnsafeBytes { bytes in
-      var changes: [Change] = []
       var reader = ProtobufReader(bytes)
       // It was written here, so reading it cannot fail.
       while let tag = try? reader.nextTag(), let range = try? reader.readRange() {
-        changes.append(tag.field == 2 ? .remove(name: Self.text(bytes[range])) : Self.setting(bytes, range))
+        if tag.field == 2 {
+          body(UnsafeRawBufferPointer(rebasing: bytes[range]), nil)
+        } else {
+          Self.readSetting(bytes, range, body)
+        }
       }
-      return changes
     }
   }
 
-  private static func setting(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Change {
+  private static func readSetting(
+    _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>,
+    _ body: (UnsafeRawBufferPointer, (UnsafeRawBufferPointer, Action)?) -> Void
+  ) {
     var option = ProtobufReader(bytes, range: range)
-    guard (try? option.nextTag()) != nil, let header = try? option.readRange() else {
-      return .set(name: "", value: [], .overwrite)
-    }
+    guard (try? option.nextTag()) != nil, let header = try? option.readRange() else { return }
     var reader = ProtobufReader(bytes, range: header)
-    var fields: [Slice<UnsafeRawBufferPointer>] = []
-    while (try? reader.nextTag()) != nil, let range = try? reader.readRange() { fields.append(bytes[range]) }
+    guard (try? reader.nextTag()) != nil, let name = try? reader.readRange(), (try? reader.nextTag()) != nil,
+      let value = try? reader.readRange()
+    else { return }
     // An action that is not there is the first of them.
     let action = (try? option.nextTag())?.field == 3 ? (try? option.readVarint()).map { Int($0) } : nil
-    return .set(name: text(fields[0]), value: Array(fields[1]), action.flatMap(Action.init) ?? .append)
+    body(
+      UnsafeRawBufferPointer(rebasing: bytes[name]),
+      (UnsafeRawBufferPointer(rebasing: bytes[value]), action.flatMap(Action.init) ?? .append))
   }
-
-  private static func text(_ bytes: Slice<UnsafeRawBufferPointer>) -> String { String(decoding: bytes, as: UTF8.self) }
 
   /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.
   package func check() throws(CalloutError) {
@@ -138,9 +155,9 @@ extension HeaderMutation {
 
   /// A header changes that Envoy's choice of a route always depends on. What else routes may match, only their
   /// author knows.
-  func changesRoute(_ phase: Phase) -> Bool { traits.contains(.routing) && phase.direction == .request }
+  package func changesRoute(_ phase: Phase) -> Bool { traits.contains(.routing) && phase.direction == .request }
 
-  func sets(_ name: String) -> Bool {
+  package func sets(_ name: String) -> Bool {
     changes.contains { change in
       if case .set(let candidate, _, _) = change { candidate.lowercased() == name } else { false }
     }

@@ -3,7 +3,7 @@ public import NIOCore
 
 /// What to do with headers.
 public struct HeadersReply: CalloutReply {
-  enum Action: Sendable {
+  package enum Action: Sendable {
     case proceed
     indirect case replace(ByteBuffer)
     indirect case immediate(ImmediateResponse)
@@ -11,7 +11,7 @@ public struct HeadersReply: CalloutReply {
     indirect case complete(ProcessingResponse)
   }
 
-  var action: Action
+  package internal(set) var action: Action
 
   /// Changes of the headers.
   public var headerMutation = HeaderMutation()

@@ -16,6 +16,25 @@ public struct MutationRules: Sendable, Hashable {
 }
 
 extension HeaderMutation {
+  /// What Envoy takes of the changes, with a sentence about each that it silently drops.
+  package func taken(
+    under rules: MutationRules, replacingBody: Bool
+  ) -> (mutation: HeaderMutation, ignored: [String]) {
+    guard traits.contains(.ruled) else { return (self, []) }
+    var taken = HeaderMutation()
+    for change in changes {
+      switch change {
+      case .set(let name, let value, let action):
+        if Self.reason(toIgnoreSetting: name.lowercased(), rules, replacingBody) == nil {
+          taken.set(name, .bytes(value), action)
+        }
+      case .remove(let name):
+        if Self.reason(toIgnoreRemoving: name.lowercased(), rules) == nil { taken.remove(name) }
+      }
+    }
+    return (taken, ignoredChanges(under: rules, replacingBody: replacingBody))
+  }
+
   /// A sentence about each change that Envoy silently drops.
   ///
   /// - Parameter replacingBody: the reply is a CONTINUE_AND_REPLACE, which may change `:method`.

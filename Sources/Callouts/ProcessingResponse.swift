@@ -7,7 +7,7 @@ internal import NIOCore
 /// Either a reply for a phase, which is sent in the form that the body mode in force needs, or a generated message,
 /// which is sent as it is if Envoy would take it. Source: `envoy.service.ext_proc.v3.ProcessingResponse`.
 public struct ProcessingResponse: Sendable {
-  enum Content: Sendable {
+  package enum Content: Sendable {
     case headers(HeadersReply)
     indirect case body(BodyReply)
     case trailers(TrailersReply)
@@ -17,8 +17,8 @@ public struct ProcessingResponse: Sendable {
   }
 
   /// What the response is about: it must be what was asked.
-  let phase: Phase?
-  let content: Content
+  package let phase: Phase?
+  package let content: Content
 
   private init(_ phase: Phase?, _ content: Content) {
     self.phase = phase

@@ -10,11 +10,11 @@ public protocol CalloutReply: Sendable {
 
 /// What goes with an answer, whatever it is about. Most have nothing of it, so it takes the room of one pointer.
 public struct ReplyAttachments: Sendable {
-  struct Fields: Sendable {
-    var dynamicMetadata: [String: Google_Protobuf_Struct] = [:]
-    var typedDynamicMetadata: [String: Google_Protobuf_Any] = [:]
-    var modeOverride: ModeOverride?
-    var drains: Set<Direction> = []
+  package struct Fields: Sendable {
+    package var dynamicMetadata: [String: Google_Protobuf_Struct] = [:]
+    package var typedDynamicMetadata: [String: Google_Protobuf_Any] = [:]
+    package var modeOverride: ModeOverride?
+    package var drains: Set<Direction> = []
   }
 
   private indirect enum Storage: Sendable {
@@ -26,11 +26,11 @@ public struct ReplyAttachments: Sendable {
 
   public init() {}
 
-  var isEmpty: Bool {
+  package var isEmpty: Bool {
     if case .none = storage { true } else { false }
   }
 
-  var fields: Fields {
+  package internal(set) var fields: Fields {
     get { if case .some(let fields) = storage { fields } else { Fields() } }
     set { storage = .some(newValue) }
   }

@@ -2,13 +2,13 @@
 
 /// What to do with trailers.
 public struct TrailersReply: CalloutReply {
-  enum Action: Sendable {
+  package enum Action: Sendable {
     case proceed
     indirect case immediate(ImmediateResponse)
     indirect case complete(ProcessingResponse)
   }
 
-  var action: Action
+  package internal(set) var action: Action
 
   /// Changes of the trailers.
   public var headerMutation = HeaderMutation()

@@ -23,7 +23,7 @@ extension CalloutServer {
   private typealias Mode = Envoy_Extensions_Filters_Http_ExtProc_V3_ProcessingMode
 
   private func processingMode(_ configuration: Configuration) -> Mode {
-    let phases = configuration.phases ?? Set(Phase.allCases.filter { handles($0, configuration) })
+    let phases = handledPhases(configuration)
     var mode = Mode()
     mode.requestHeaderMode = phases.contains(.requestHeaders) ? .send : .skip
     mode.responseHeaderMode = phases.contains(.responseHeaders) ? .send : .skip
@@ -35,24 +35,6 @@ extension CalloutServer {
       phases.contains(.responseTrailers) || mode.responseBodyMode == .fullDuplexStreamed ? .send : .skip
     return mode
   }
-
-  /// A phase has a hook of the subclass. Where that cannot be seen, headers are what Envoy sends by default.
-  private func handles(_ phase: Phase, _ configuration: Configuration) -> Bool {
-    guard let hooks = overriddenHooks else { return phase == .requestHeaders || phase == .responseHeaders }
-    if configuration.body(of: phase.direction).delivery == .stream {
-      let stream: Hook = phase.direction == .request ? .requestStream : .responseStream
-      if hooks.contains(stream) { return true }
-    }
-    // What `process` looks at cannot be seen.
-    let isHeaders = phase == .requestHeaders || phase == .responseHeaders
-    return !hooks.isDisjoint(with: Self.hooks[phase] ?? []) || (isHeaders && hooks.contains(.process))
-  }
-
-  private static let hooks: [Phase: Set<Hook>] = [
-    .requestHeaders: [.requestHeaders], .responseHeaders: [.responseHeaders],
-    .requestBody: [.requestBody, .body], .responseBody: [.responseBody, .body],
-    .requestTrailers: [.requestTrailers], .responseTrailers: [.responseTrailers],
-  ]
 }
 
 extension BodyHandling {

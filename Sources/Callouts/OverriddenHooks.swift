@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Callouts
 
 extension CalloutServer {
   /// A hook that a subclass may override.
