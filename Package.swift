@@ -42,6 +42,7 @@ let package = Package(
     .library(name: "XDS", targets: ["XDS"]),
     .library(name: "CalloutServing", targets: ["CalloutServing"]),
     .library(name: "Callouts", targets: ["Callouts"]),
+    .library(name: "EnvoyModule", targets: ["EnvoyModule"]),
     .library(name: "CalloutGRPC", targets: ["CalloutGRPC"]),
     .library(name: "GRPCProxy", targets: ["GRPCProxy"]),
     .library(name: "EnvoyAPI", targets: ["EnvoyAPI"]),
@@ -114,6 +115,9 @@ let package = Package(
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: strict),
     .target(name: "EnvoyConfigAPI", dependencies: ["EnvoyAPI", protobuf], swiftSettings: strict),
     .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
+    .target(name: "CEnvoyABI"),
+    .target(
+      name: "EnvoyModule", dependencies: ["CEnvoyABI", "Callouts", nioCore, protobuf, logging], swiftSettings: strict),
     .target(
       name: "CalloutServing",
       dependencies: [

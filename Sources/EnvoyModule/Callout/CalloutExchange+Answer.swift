@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import NIOCore
+
+extension CalloutExchange {
+  /// Does what a hook answered.
+  ///
+  /// Throws a `CalloutError` where Envoy's ext_proc would refuse it, or a filter cannot do it; then nothing is done.
+  func apply(_ response: ProcessingResponse, _ asked: Asked) throws(CalloutError) {
+    let response = try response.asReply(to: asked.phase)
+    if let phase = response.phase, phase != asked.phase {
+      throw .illegal("it is about \(phase), but \(asked.phase) was asked")
+    }
+    switch response.content {
+    case .headers(let reply): try apply(reply, asked)
+    case .body(let reply): try apply(reply, asked)
+    case .trailers(let reply):
+      let mutation = try taken(reply.headerMutation)
+      try apply(reply.attachments)
+      envoy.apply(mutation, HeaderKind(trailersOf: asked.phase.direction))
+    case .immediate(let immediate, let attachments):
+      try immediate.check()
+      try apply(attachments)
+      answer(immediate)
+    case .streamed(let streamed): try begin(streamed, asked)
+    case .message: preconditionFailure("a message has become a reply")
+    }
+  }
+
+  private func apply(_ reply: HeadersReply, _ asked: Asked) throws(CalloutError) {
+    let direction = asked.phase.direction
+    var body: ByteBuffer?
+    if case .replace(let bytes) = reply.action { body = bytes }
+    let mutation = try taken(reply.headerMutation, replacingBody: body != nil)
+    try apply(reply.attachments)
+    envoy.apply(mutation, HeaderKind(headersOf: direction))
+    clearRouteCache(reply.clearRouteCache ?? reply.headerMutation.changesRoute(asked.phase), direction)
+    if let body { replaceBody(body, direction) } else { prepareForBody(direction) }
+  }
+
+  private func apply(_ reply: BodyReply, _ asked: Asked) throws(CalloutError) {
+    let direction = asked.phase.direction
+    let isWhole = self[direction].delivery == .whole
+    var mutation = try taken(reply.headerMutation)
+    try apply(reply.attachments)
+    if !isWhole, !mutation.isEmpty {
+      filter.warn(["headers changed by the answer to a piece of a body are ignored: use the headers' hook"])
+      mutation = HeaderMutation()
+    }
+    if case .replace(let bytes) = reply.action {
+      replacePiece(bytes, asked, direction)
+      if isWhole { setLength(bytes.readableBytes, &mutation, direction) }
+    } else if !asked.isInEnvoy, let body = try? asked.request.body() {
+      self[direction].answered.writeImmutableBuffer(body.bytes)
+    }
+    envoy.apply(mutation, HeaderKind(headersOf: direction))
+    clearRouteCache(reply.clearRouteCache ?? mutation.changesRoute(asked.phase), direction)
+  }
+
+  private func replacePiece(_ bytes: ByteBuffer, _ asked: Asked, _ direction: Direction) {
+    guard asked.isInEnvoy else {
+      self[direction].answered.writeImmutableBuffer(bytes)
+      return
+    }
+    if self[direction].isHeld { envoy.drainBody(.buffered(direction)) }
+    if hook == direction { envoy.drainBody(.received(direction)) }
+    put(bytes, direction)
+  }
+
+  /// A body that says how long it is has to say it anew.
+  private func setLength(_ length: Int, _ mutation: inout HeaderMutation, _ direction: Direction) {
+    guard envoy.header("content-length", HeaderKind(headersOf: direction)) != nil, !mutation.sets("content-length")
+    else { return }
+    mutation.set("content-length", "\(length)")
+  }
+
+  /// The changes that the callout's mutation rules allow, as in Envoy's ext_proc.
+  private func taken(
+    _ mutation: HeaderMutation, replacingBody: Bool = false
+  ) throws(CalloutError) -> HeaderMutation {
+    try mutation.check()
+    let (taken, ignored) = mutation.taken(under: filter.configuration.mutationRules, replacingBody: replacingBody)
+    if !ignored.isEmpty { filter.warn(ignored) }
+    return taken
+  }
+
+  private func clearRouteCache(_ clears: Bool, _ direction: Direction) {
+    guard clears else { return }
+    if direction == .request {
+      envoy.clearRouteCache()
+    } else {
+      filter.warn(["clear_route_cache is ignored in answer to a response: the route was taken"])
+    }
+  }
+
+  // MARK: To the client
+
+  /// Answers the client at once.
+  func answer(_ immediate: ImmediateResponse) {
+    isAnswered = true
+    var headers = immediate.headers.answerHeaders
+    if let status = immediate.grpcStatus, isGRPC { headers.append(("grpc-status", Array("\(status)".utf8))) }
+    envoy.sendResponse(immediate.status, headers, immediate.body, details: immediate.details)
+  }
+
+  private var isGRPC: Bool {
+    envoy.header("content-type", .requestHeaders)?.hasPrefix("application/grpc") == true
+  }
+}
+
+extension HeaderMutation {
+  /// The headers of an answer that has none before.
+  var answerHeaders: AnswerHeaders {
+    var headers: AnswerHeaders = []
+    for case .set(let name, let value, let action) in changes {
+      let name = name.lowercased()
+      let isThere = headers.contains { $0.name == name }
+      switch action {
+      case .overwriteIfExists where !isThere, .addIfAbsent where isThere: continue
+      case .overwrite, .overwriteIfExists: headers.removeAll { $0.name == name }
+      case .append, .addIfAbsent: break
+      }
+      headers.append((name, value))
+    }
+    return headers
+  }
+}

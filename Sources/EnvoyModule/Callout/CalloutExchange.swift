@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import NIOCore
+
+/// One HTTP exchange of a callout in Envoy: asks the hooks about what Envoy tells of, one at a time and in order.
+///
+/// What a hook is asked about waits in Envoy, and so does what follows it in its direction. Envoy calls only about what
+/// arrives, so that the answer to a hook that waited is put into what Envoy keeps meanwhile.
+final class CalloutExchange: FilterStream, @unchecked Sendable {
+  private(set) var filter: CalloutFilter
+  private(set) var context: CalloutContext
+  var request = Course()
+  var response = Course()
+  /// What a hook is at work on.
+  var asked: Asked?
+  /// The client was answered: nothing more is asked.
+  var isAnswered = false
+  /// What the exchange failed with.
+  var failure: (any Error)?
+  /// The direction whose hook of Envoy's is running.
+  private(set) var hook: Direction?
+  private var isAdvancing = false
+
+  init(_ envoy: EnvoyStream, _ filter: CalloutFilter, id: Int) {
+    self.filter = filter
+    context = CalloutContext(streamID: id, peer: nil, logger: filter.logger)
+    super.init(envoy)
+    context.setStream(self)
+  }
+
+  subscript(direction: Direction) -> Course {
+    get { direction == .request ? request : response }
+    _modify {
+      if direction == .request { yield &request } else { yield &response }
+    }
+  }
+
+  // MARK: Envoy's hooks
+
+  override func requestHeaders(endOfStream: Bool) -> HeadersStatus {
+    // A route may have a callout of its own.
+    if let route = envoy.routeConfiguration,
+      let own = Unmanaged<FilterBox>.fromOpaque(route).takeUnretainedValue().filter as? CalloutFilter
+    {
+      filter = own
+    }
+    return headers(.request, endOfStream)
+  }
+
+  override func responseHeaders(endOfStream: Bool) -> HeadersStatus { headers(.response, endOfStream) }
+  override func requestBody(endOfStream: Bool) -> DataStatus { body(.request, endOfStream) }
+  override func responseBody(endOfStream: Bool) -> DataStatus { body(.response, endOfStream) }
+  override func requestTrailers() -> TrailersStatus { trailers(.request) }
+  override func responseTrailers() -> TrailersStatus { trailers(.response) }
+
+  private func headers(_ direction: Direction, _ endOfStream: Bool) -> HeadersStatus {
+    guard !isAnswered else { return direction == .request ? .wait : .proceed }
+    self[direction].begin(filter, direction, endOfStream)
+    if handles(.headers, direction) {
+      self[direction].queue.append(.headers)
+    } else {
+      prepareForBody(direction)
+    }
+    advance(in: direction)
+    return settle(direction) ? .proceed : .wait
+  }
+
+  private func body(_ direction: Direction, _ endOfStream: Bool) -> DataStatus {
+    guard !isAnswered else { return direction == .request ? .drop : .proceed }
+    self[direction].hasEnded = endOfStream
+    self[direction].hasEndedInBody = endOfStream
+    let status = bodyArrived(direction)
+    return settle(direction) ? .proceed : status
+  }
+
+  private func trailers(_ direction: Direction) -> TrailersStatus {
+    guard !isAnswered else { return direction == .request ? .wait : .proceed }
+    self[direction].hasEnded = true
+    trailersArrived(direction)
+    return settle(direction) ? .proceed : .wait
+  }
+
+  /// Whether what arrived goes on, with all that was held before it.
+  private func settle(_ direction: Direction) -> Bool {
+    let mayProceed = !isAnswered && !isWaiting(direction)
+    self[direction].isHeld = !mayProceed
+    if mayProceed { giveBack(direction) }
+    return mayProceed || (isAnswered && direction == .response)
+  }
+
+  /// Something of the direction is still to be answered, or to arrive before it can be.
+  func isWaiting(_ direction: Direction) -> Bool {
+    let course = self[direction]
+    if let asked, asked.phase.direction == direction, !asked.isSettled { return true }
+    return !course.queue.isEmpty || course.awaitsRest
+  }
+
+  func handles(_ part: Course.Part, _ direction: Direction) -> Bool {
+    filter.phases.contains(part.phase(direction))
+  }
+
+  // MARK: One after the other
+
+  /// Asks about all that is there, as far as hooks answer without waiting, and lets go on what has been answered.
+  ///
+  /// - Parameter direction: the direction whose hook of Envoy's this is within, or nil. It goes on by what the hook
+  ///   returns.
+  func advance(in direction: Direction?) {
+    let outer = (hook, isAdvancing)
+    (hook, isAdvancing) = (direction, true)
+    repeat {
+      askNext()
+      runReady()
+    } while asked == nil && isOpen && !isAnswered && !(request.queue.isEmpty && response.queue.isEmpty)
+    (hook, isAdvancing) = outer
+    if !isAdvancing { release(except: direction) }
+  }
+
+  private func askNext() {
+    while asked == nil, isOpen, !isAnswered {
+      if let part = request.takeNext() {
+        ask(part, .request)
+      } else if let part = response.takeNext() {
+        ask(part, .response)
+      } else {
+        break
+      }
+    }
+  }
+
+  /// A hook has ended that may have waited.
+  func hookEnded() {
+    if !isAdvancing { advance(in: nil) }
+  }
+
+  private func release(except current: Direction?) {
+    for direction in Direction.allCases
+    where direction != current && isOpen && !isAnswered && self[direction].isHeld && !isWaiting(direction) {
+      self[direction].isHeld = false
+      giveBack(direction)
+      envoy.proceed(direction)
+    }
+  }
+
+  override func streamEnded() {
+    if asked == nil { end() } else { asked?.task?.cancel() }
+  }
+
+  /// The exchange is over, and no hook is at work.
+  func end() {
+    let ending: StreamEnding =
+      if let failure { .failed(failure) } else if asked == nil { .completed } else { .cancelled }
+    asked = nil
+    filter.callout.onStreamEnd(ending, context: context)
+    context.setStream(nil)
+  }
+}
+
+extension CalloutExchange: CalloutStream {
+  // Nobody's call carries this exchange.
+  var callMetadata: [(name: String, value: String)] { [] }
+
+  func overrideMessageTimeout(_ timeout: Duration) { extendTimeout(timeout) }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import NIOCore
+
+/// One direction of an exchange: what arrived of it, and waits.
+struct Course {
+  /// What a hook is asked about.
+  enum Part {
+    case headers, body, trailers
+
+    func phase(_ direction: Direction) -> Phase {
+      switch (self, direction) {
+      case (.headers, .request): .requestHeaders
+      case (.headers, .response): .responseHeaders
+      case (.body, .request): .requestBody
+      case (.body, .response): .responseBody
+      case (.trailers, .request): .requestTrailers
+      case (.trailers, .response): .responseTrailers
+      }
+    }
+  }
+
+  /// What is to be asked about, in order: the body's bytes are in Envoy.
+  var queue: [Part] = []
+  /// Envoy waits for us to let the direction go on.
+  var isHeld = false
+  /// Nothing more will arrive.
+  var hasEnded = false
+  /// The body's last piece said that it is the last; trailers may end it instead.
+  var hasEndedInBody = false
+  /// The headers are all there is.
+  var isWithoutBody = false
+  /// How the body reaches the callout, or nil where it passes by itself.
+  var delivery: BodyHandling.Delivery?
+  /// The longest body, in bytes.
+  var limit = Int.max
+  /// Bytes of the body so far.
+  var length = 0
+  /// The body was over the limit, or all of it answered: the rest passes.
+  var isPassing = false
+  /// What was answered to pieces that Envoy has no more: it goes before all that Envoy has.
+  var answered = ByteBuffer()
+  /// The body that takes the place of the one that arrives.
+  var replacement: ByteBuffer?
+
+  mutating func begin(_ filter: CalloutFilter, _ direction: Direction, _ endOfStream: Bool) {
+    hasEnded = endOfStream
+    isWithoutBody = endOfStream
+    guard !endOfStream, filter.phases.contains(Part.body.phase(direction)) else { return }
+    let handling = filter.configuration.body(of: direction)
+    delivery = handling.delivery
+    limit = handling.limit ?? .max
+  }
+
+  /// The next part to ask about.
+  mutating func takeNext() -> Part? { queue.isEmpty ? nil : queue.removeFirst() }
+
+  /// The headers have to wait for the rest: for a whole body that may change them, or until a replaced body has passed.
+  var awaitsRest: Bool { !hasEnded && !isPassing && (delivery == .whole || replacement != nil) }
+}
