@@ -25,6 +25,22 @@ let yams = Target.Dependency.product(name: "Yams", package: "yams")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// An example that runs both ways: `name` has the callout, `<name>Server` serves it over ext_proc, and `<name>Module` is it
+/// within Envoy, as a dynamic library.
+func example(bothWays name: String, callout: [Target.Dependency] = [], server: [Target.Dependency] = []) -> [Target] {
+  [
+    .target(
+      name: name, dependencies: ["Callouts"] + callout, path: "Sources/Examples/\(name)",
+      swiftSettings: exampleSettings),
+    .executableTarget(
+      name: "\(name)Server", dependencies: [.byName(name: name), "ExtProc", "Callouts"] + server,
+      path: "Sources/Examples/\(name)Server", swiftSettings: exampleSettings),
+    .target(
+      name: "\(name)Module", dependencies: [.byName(name: name), "EnvoyModule", "Callouts"] + callout,
+      path: "Sources/Examples/\(name)Module", swiftSettings: exampleSettings),
+  ]
+}
+
 /// An example: most need only their kind of server, but each names Callouts too so that a change there rebuilds it.
 func example(_ name: String, _ others: [Target.Dependency] = [], of kind: Target.Dependency = "ExtProc") -> Target {
   .executableTarget(
@@ -55,7 +71,8 @@ let package = Package(
     .library(name: "CloudLogging", targets: ["CloudLogging"]),
     .executable(name: "AddBody", targets: ["AddBody"]),
     .executable(name: "AddCustomResponse", targets: ["AddCustomResponse"]),
-    .executable(name: "AddHeader", targets: ["AddHeader"]),
+    .executable(name: "AddHeader", targets: ["AddHeaderServer"]),
+    .library(name: "AddHeaderModule", type: .dynamic, targets: ["AddHeaderModule"]),
     .executable(name: "Basic", targets: ["Basic"]),
     .executable(name: "BlockIP", targets: ["BlockIP"]),
     .executable(name: "BodyLogger", targets: ["BodyLogger"]),
@@ -63,7 +80,8 @@ let package = Package(
     .executable(name: "ControlPlane", targets: ["ControlPlane"]),
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
-    .executable(name: "JWTAuth", targets: ["JWTAuth"]),
+    .executable(name: "JWTAuth", targets: ["JWTAuthServer"]),
+    .library(name: "JWTAuthModule", type: .dynamic, targets: ["JWTAuthModule"]),
     .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
     .executable(name: "NetworkBasic", targets: ["NetworkBasic"]),
@@ -223,7 +241,6 @@ let package = Package(
     // Examples: one folder each, `swift run <Name>`.
     example("AddBody"),
     example("AddCustomResponse"),
-    example("AddHeader"),
     example("Basic"),
     example("BlockIP", of: "ExtAuthz"),
     example("BodyLogger", [nioCore]),
@@ -231,7 +248,6 @@ let package = Package(
     example("ControlPlane", ["XDS", "XDSConfig", logging, arguments], of: "CalloutServing"),
     example("DynamicForwarding"),
     example("ExtProcClient", ["CalloutGRPC", "CalloutJSON", "EnvoyAPI", arguments]),
-    example("JWTAuth", ["CalloutJSON", "CalloutJWT", arguments, logging]),
     example("LLMGateway", ["CalloutJSON", "EnvoyAPI", "GoogleCredentials", nioCore, logging, arguments]),
     example("MetadataServer"),
     example("NetworkBasic", [logging, nioCore], of: "NetworkExtProc"),
@@ -353,6 +369,9 @@ let package = Package(
       ],
       swiftSettings: strict),
   ]
+    + example(bothWays: "AddHeader")
+    + example(
+      bothWays: "JWTAuth", callout: ["CalloutJSON", "CalloutJWT", logging], server: ["CalloutJWT", arguments, logging])
 )
 
 // Only for scripts/fuzz: a program whose `main` is libFuzzer's cannot be linked in a usual build.

@@ -2,17 +2,22 @@
 
 // Adds a header to the request and one to the response, from which it also removes one.
 //
+// AddHeaderServer serves it over ext_proc, and AddHeaderModule is it as a filter within Envoy.
+//
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SEND.
 
-import ExtProc
+public import Callouts
 
-@main
-final class AddHeader: CalloutServer, @unchecked Sendable {
-  override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+public final class AddHeader: CalloutServer, @unchecked Sendable {
+  override public func onRequestHeaders(
+    _ headers: HTTPHeaders, context: CalloutContext
+  ) async throws -> HeadersReply {
     .mutate(set: ["header-request": "request"], clearRouteCache: true)
   }
 
-  override func onResponseHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+  override public func onResponseHeaders(
+    _ headers: HTTPHeaders, context: CalloutContext
+  ) async throws -> HeadersReply {
     .mutate(set: ["header-response": "response"], remove: ["foo"])
   }
 }

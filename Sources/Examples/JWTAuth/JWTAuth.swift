@@ -2,13 +2,16 @@
 
 // Lets only requests with a valid JSON Web Token pass, and tells the upstream its claims in headers decoded-<claim>.
 //
+// JWTAuthServer serves it over ext_proc, and JWTAuthModule is it as a filter within Envoy.
+//
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SKIP.
 
 import CalloutJSON
-import CalloutJWT
-import ExtProc
+public import CalloutJWT
+public import Callouts
+import Logging
 
-final class JWTAuth: CalloutServer, @unchecked Sendable {
+public final class JWTAuth: CalloutServer, @unchecked Sendable {
   private let verifier: JWTVerifier
   private let keys: JWTKeyFile?
   private let deniesWithStatus: Bool
@@ -16,15 +19,17 @@ final class JWTAuth: CalloutServer, @unchecked Sendable {
   /// - Parameters:
   ///   - keys: nil refuses every token.
   ///   - deniesWithStatus: denies with a gRPC status, which Envoy makes a 500 of.
-  init(_ verifier: JWTVerifier, keys: JWTKeyFile?, deniesWithStatus: Bool = false) {
+  public init(_ verifier: JWTVerifier, keys: JWTKeyFile?, deniesWithStatus: Bool = false) {
     self.verifier = verifier
     self.keys = keys
     self.deniesWithStatus = deniesWithStatus
   }
 
-  required convenience init() { self.init(JWTVerifier(), keys: nil) }
+  public required convenience init() { self.init(JWTVerifier(), keys: nil) }
 
-  override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+  override public func onRequestHeaders(
+    _ headers: HTTPHeaders, context: CalloutContext
+  ) async throws -> HeadersReply {
     guard let token = bearerToken(of: headers) else { throw denial("No Authorization token found.") }
     do {
       let claims = try verifier.verify(token, with: keys?.keys ?? [])

@@ -2,6 +2,7 @@
 import ArgumentParser
 import CalloutJWT
 import ExtProc
+import JWTAuth
 import Logging
 
 @main
