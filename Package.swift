@@ -93,6 +93,8 @@ let package = Package(
     .executable(name: "SetCookie", targets: ["SetCookie"]),
     .executable(name: "UpdateHeader", targets: ["UpdateHeader"]),
     .executable(name: "envoyrun", targets: ["EnvoyRun"]),
+    // For tests alone: callouts of all kinds as a module.
+    .library(name: "TrialModule", type: .dynamic, targets: ["TrialModule"]),
     .executable(name: "callout-bench", targets: ["CalloutBench"]),
     .executable(name: "xds-bench", targets: ["XDSBench"]),
   ],
@@ -360,6 +362,18 @@ let package = Package(
         nioLocks, protobuf, logging,
       ],
       swiftSettings: exampleSettings),
+    .target(
+      name: "TrialCallouts", dependencies: ["Callouts", nioCore, protobuf, logging], path: "Tests/TrialCallouts",
+      swiftSettings: exampleSettings),
+    .target(
+      name: "TrialModule", dependencies: ["TrialCallouts", "EnvoyModule", "Callouts"], path: "Tests/TrialModule",
+      swiftSettings: exampleSettings),
+    .testTarget(
+      name: "EnvoyModuleTests",
+      dependencies: [
+        "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "ExtProcTesting", "XDSConfig", nioCore, logging,
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "EnvoyTests",
       dependencies: [

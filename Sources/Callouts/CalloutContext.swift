@@ -59,8 +59,11 @@ public final class CalloutContext {
 
   /// The dynamic metadata that the proxy was configured to forward, by namespace, as it was last sent.
   /// Source: ProcessingRequest.metadata_context.filter_metadata.
+  ///
+  /// Within Envoy it is what is there when a hook begins, of all namespaces, but for values that are nested.
   public var filterMetadata: [String: Google_Protobuf_Struct] {
-    decoded(metadataFields).metadataContext.filterMetadata
+    metadataFields.isEmpty
+      ? stream?.filterMetadata ?? [:] : decoded(metadataFields).metadataContext.filterMetadata
   }
 
   /// The same metadata where it has types of its own. Source: metadata_context.typed_filter_metadata.
@@ -98,6 +101,12 @@ public final class CalloutContext {
 package protocol CalloutStream: AnyObject {
   /// The metadata of the call that carries the stream, in order.
   var callMetadata: [(name: String, value: String)] { get }
+  /// The dynamic metadata that no message of the proxy's tells.
+  var filterMetadata: [String: Google_Protobuf_Struct] { get }
   /// Asks the proxy for more time.
   func overrideMessageTimeout(_ timeout: Duration)
+}
+
+extension CalloutStream {
+  package var filterMetadata: [String: Google_Protobuf_Struct] { [:] }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import NIOCore
+package import NIOCore
 
 /// A piece of body sent by itself, which is how bodies go back in full duplex.
 ///
 /// Source: `envoy.service.ext_proc.v3.StreamedBodyResponse`.
 package struct StreamedBody: Sendable {
-  var bytes = ByteBuffer()
+  package var bytes = ByteBuffer()
   var endOfStream = false
   var withoutMessage = false
   var compressed = false

@@ -10,7 +10,7 @@ internal import SwiftProtobuf
 #endif
 
 extension StreamedImmediateResponse.Part {
-  func check() throws(CalloutError) {
+  package func check() throws(CalloutError) {
     switch self {
     case .headers(let status, let headers, _):
       try ImmediateResponse.check(status: status)

@@ -52,26 +52,12 @@ extension ProcessCall {
   private func runStream(_ direction: Direction) async {
     guard let stream = bodies?[direction].stream else { return }
     do {
-      try await runHook(of: stream)
-      try await stream.outgoing.complete()
+      try await service.server.handle(stream.incoming, stream.outgoing, context: context) { passes($0, stream) }
       hookEnded(stream, nil)
     } catch {
       hookEnded(stream, error)
     }
     runReady()
-  }
-
-  private func runHook(of stream: MessageStream) async throws {
-    let writer = HeadersWriter(stream.outgoing)
-    do {
-      switch stream.incoming.direction {
-      case .request: try await service.server.onRequestStream(stream.incoming, reply: writer, context: context)
-      case .response: try await service.server.onResponseStream(stream.incoming, reply: writer, context: context)
-      }
-    } catch {
-      // What is untouched can pass as it is, which is what happens next.
-      guard stream.canPass, passes(error, stream) else { throw error }
-    }
   }
 
   /// Whether the policy lets the message pass; then the failure is told here.
@@ -111,9 +97,6 @@ extension ProcessCall {
 }
 
 extension MessageStream {
-  /// Nothing was read of it or answered.
-  fileprivate var canPass: Bool { outgoing.isUntouched && !incoming.wasRead }
-
   /// How far it is, for the policy that applies.
   fileprivate var phase: Phase {
     switch incoming.direction {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CalloutServing
-internal import Foundation
+package import Foundation
 internal import NIOCore
 
 extension EnvoyConfiguration {
   /// The bootstrap configuration as JSON, which leaves no string to be taken for something else.
-  func bootstrap() throws -> Data {
+  package func bootstrap() throws -> Data {
     let last = traffic == .http ? try connectionManager() : Self.tcpProxy
     let filters = try networkCallouts.map { try $0.filter() } + [last]
     let listener: [String: Any] = [
@@ -32,7 +32,10 @@ extension EnvoyConfiguration {
     let router = Self.typed("envoy.filters.http.router", "http.router.v3.Router")
     let routes = try routesJSON.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) }
     let last = ["match": ["prefix": "/"], "route": ["cluster": "upstream", "timeout": "60s"]]
-    let filters = try authorizations.map { try $0.filter() } + callouts.map { try $0.filter() } + [router]
+    let isAnswered = modules.last?.isTerminal == true
+    let filters =
+      try authorizations.map { try $0.filter() } + callouts.map { try $0.filter() }
+      + modules.map { try $0.httpFilter() } + (isAnswered ? [] : [router])
     return Self.typed(
       "envoy.filters.network.http_connection_manager", "network.http_connection_manager.v3.HttpConnectionManager",
       [

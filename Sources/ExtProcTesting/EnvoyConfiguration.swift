@@ -18,6 +18,8 @@ public struct EnvoyConfiguration: Sendable {
   public var authorizations: [Authorization] = []
   /// The ext_proc filters, in order.
   public var callouts: [Callout]
+  /// The filters of dynamic modules, in order, after the ext_proc filters.
+  public var modules: [Module] = []
   /// Envoy's worker threads.
   public var workers = 1
   /// Envoy's own responses have a field `x-response-code-details` that says where they come from.

@@ -46,8 +46,10 @@ public final class EnvoyProcess: Sendable {
   /// The same with a bootstrap as Envoy reads it, in YAML or JSON; its admin interface should have port 0.
   ///
   /// `address` is that of the first listener, which may come by xDS.
+  ///
+  /// - Parameter arguments: further options for Envoy.
   public static func start(
-    bootstrap: [UInt8], workers: Int = 1, executable: String? = executable
+    bootstrap: [UInt8], workers: Int = 1, arguments: [String] = [], executable: String? = executable
   ) async throws -> EnvoyProcess {
     guard let executable else { throw ChildProcessError("there is no Envoy: set $ENVOY to its path") }
     try await EnvoySlots.shared.take()
@@ -63,7 +65,7 @@ public final class EnvoyProcess: Sendable {
       [
         "--config-path", file.path, "--admin-address-path", adminFile.path, "--concurrency",
         "\(workers)", "--disable-hot-restart", "--log-level", "warning",
-      ])
+      ] + arguments)
     do {
       let admin = try await poll(process) {
         (try? String(contentsOf: adminFile, encoding: .utf8)).flatMap { ListenAddress($0) }
@@ -162,10 +164,11 @@ public func withEnvoy<Result>(
 
 /// Runs an Envoy with a bootstrap as it reads it, in YAML or JSON, while `body` runs.
 public func withEnvoy<Result>(
-  bootstrap: [UInt8], workers: Int = 1, executable: String? = EnvoyProcess.executable,
+  bootstrap: [UInt8], workers: Int = 1, arguments: [String] = [], executable: String? = EnvoyProcess.executable,
   _ body: (EnvoyProcess) async throws -> Result
 ) async throws -> Result {
-  let envoy = try await EnvoyProcess.start(bootstrap: bootstrap, workers: workers, executable: executable)
+  let envoy = try await EnvoyProcess.start(
+    bootstrap: bootstrap, workers: workers, arguments: arguments, executable: executable)
   do {
     let result = try await body(envoy)
     await envoy.stop()

@@ -140,7 +140,7 @@ size_t envoy_dynamic_module_callback_http_get_headers_size(EnvoyPointer envoy, i
 bool envoy_dynamic_module_callback_http_get_headers(EnvoyPointer envoy, int kind, EnvoyHeader *_Nonnull headers);
 bool envoy_dynamic_module_callback_http_get_header(
     EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes *_Nonnull value, size_t index, size_t *_Nullable count);
-/// Removes the header where the value's pointer is null.
+/// Removes the header where the value is empty.
 bool envoy_dynamic_module_callback_http_set_header(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
 bool envoy_dynamic_module_callback_http_add_header(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
 

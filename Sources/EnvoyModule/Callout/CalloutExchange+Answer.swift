@@ -14,28 +14,40 @@ extension CalloutExchange {
     switch response.content {
     case .headers(let reply): try apply(reply, asked)
     case .body(let reply): try apply(reply, asked)
-    case .trailers(let reply):
-      let mutation = try taken(reply.headerMutation)
-      try apply(reply.attachments)
-      envoy.apply(mutation, HeaderKind(trailersOf: asked.phase.direction))
+    case .trailers(let reply): try apply(reply, asked.phase.direction)
     case .immediate(let immediate, let attachments):
       try immediate.check()
       try apply(attachments)
       answer(immediate)
-    case .streamed(let streamed): try begin(streamed, asked)
+    case .streamed(let streamed): try write(streamed, asked)
     case .message: preconditionFailure("a message has become a reply")
     }
   }
 
   private func apply(_ reply: HeadersReply, _ asked: Asked) throws(CalloutError) {
-    let direction = asked.phase.direction
+    if let body = try apply(reply, asked.phase) {
+      replaceBody(body, asked.phase.direction)
+    } else {
+      prepareForBody(asked.phase.direction)
+    }
+  }
+
+  /// Changes headers; returns the body that is to take the place of the one that arrives.
+  func apply(_ reply: HeadersReply, _ phase: Phase) throws(CalloutError) -> ByteBuffer? {
+    let direction = phase.direction
     var body: ByteBuffer?
     if case .replace(let bytes) = reply.action { body = bytes }
     let mutation = try taken(reply.headerMutation, replacingBody: body != nil)
     try apply(reply.attachments)
-    envoy.apply(mutation, HeaderKind(headersOf: direction))
-    clearRouteCache(reply.clearRouteCache ?? reply.headerMutation.changesRoute(asked.phase), direction)
-    if let body { replaceBody(body, direction) } else { prepareForBody(direction) }
+    change(mutation, HeaderKind(headersOf: direction))
+    clearRouteCache(reply.clearRouteCache ?? reply.headerMutation.changesRoute(phase), direction)
+    return body
+  }
+
+  func apply(_ reply: TrailersReply, _ direction: Direction) throws(CalloutError) {
+    let mutation = try taken(reply.headerMutation)
+    try apply(reply.attachments)
+    change(mutation, HeaderKind(trailersOf: direction))
   }
 
   private func apply(_ reply: BodyReply, _ asked: Asked) throws(CalloutError) {
@@ -53,7 +65,7 @@ extension CalloutExchange {
     } else if !asked.isInEnvoy, let body = try? asked.request.body() {
       self[direction].answered.writeImmutableBuffer(body.bytes)
     }
-    envoy.apply(mutation, HeaderKind(headersOf: direction))
+    change(mutation, HeaderKind(headersOf: direction))
     clearRouteCache(reply.clearRouteCache ?? mutation.changesRoute(asked.phase), direction)
   }
 
@@ -82,6 +94,11 @@ extension CalloutExchange {
     let (taken, ignored) = mutation.taken(under: filter.configuration.mutationRules, replacingBody: replacingBody)
     if !ignored.isEmpty { filter.warn(ignored) }
     return taken
+  }
+
+  private func change(_ mutation: HeaderMutation, _ kind: HeaderKind) {
+    guard let empty = envoy.apply(mutation, kind) else { return }
+    filter.warn(["header '\(empty)' is removed, for Envoy gives a module no means to set an empty value"])
   }
 
   private func clearRouteCache(_ clears: Bool, _ direction: Direction) {

@@ -20,6 +20,7 @@ extension CalloutExchange {
       if self[direction].hasEnded { putReplacement(direction) }
       return .wait
     }
+    if let stream = self[direction].stream { return pieceArrived(stream) }
     guard let delivery = self[direction].delivery, !self[direction].isPassing else { return .wait }
     self[direction].length += envoy.bodySize(.received(direction))
     guard self[direction].length <= self[direction].limit else {
@@ -45,6 +46,7 @@ extension CalloutExchange {
       removeTrailers(direction)
       return
     }
+    if let stream = self[direction].stream { return trailersArrived(stream) }
     let course = self[direction]
     if course.delivery == .whole, course.length > 0, !course.isPassing { self[direction].queue.append(.body) }
     if handles(.trailers, direction) { self[direction].queue.append(.trailers) }

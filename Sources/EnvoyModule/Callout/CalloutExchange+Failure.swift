@@ -14,32 +14,36 @@ extension CalloutExchange {
     switch policy {
     // No stream of gRPC's ends, but the client gets what Envoy answers then.
     case .failStream: refuse(error, details: "callout_failed")
-    case .passThrough:
-      do throws(CalloutError) {
-        try apply(.continue(asked.phase), asked)
-      } catch {
-        refuse(error, details: "callout_failed")
-      }
-    case .immediate(let response):
-      do throws(CalloutError) {
-        try response.check()
-        answer(response)
-      } catch {
-        refuse(error, details: "callout_failed")
-      }
+    case .passThrough: orRefuse { () throws(CalloutError) in try apply(.continue(asked.phase), asked) }
+    case .immediate(let response): answerChecked(response)
     }
   }
 
-  private func deny(_ phase: Phase, _ denial: Denial) {
+  /// Answers the client because of a failure, with what Envoy answers where nothing else is given.
+  func fail(_ phase: Phase, _ error: any Error, answering response: ImmediateResponse?) {
+    context.logger.error("callout failed", metadata: ["phase": "\(phase)", "error": "\(error)"])
+    if let response { answerChecked(response) } else { refuse(error, details: "callout_failed") }
+  }
+
+  private func answerChecked(_ response: ImmediateResponse) {
+    orRefuse { () throws(CalloutError) in
+      try response.check()
+      answer(response)
+    }
+  }
+
+  private func orRefuse(_ body: () throws(CalloutError) -> Void) {
+    do throws(CalloutError) {
+      try body()
+    } catch {
+      refuse(error, details: "callout_failed")
+    }
+  }
+
+  func deny(_ phase: Phase, _ denial: Denial) {
     context.logger.debug("callout denied", metadata: ["phase": "\(phase)", "denial": "\(denial)"])
     switch denial.form {
-    case .immediate(let response):
-      do throws(CalloutError) {
-        try response.check()
-        answer(response)
-      } catch {
-        refuse(error, details: "callout_failed")
-      }
+    case .immediate(let response): answerChecked(response)
     case .grpcStatus: refuse(denial, details: "denied_by_callout")
     }
   }

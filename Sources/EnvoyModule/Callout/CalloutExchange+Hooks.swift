@@ -41,7 +41,7 @@ extension CalloutExchange {
       // What Envoy has is no message that could be wrong.
       preconditionFailure("\(phase) cannot be asked about: \(error)")
     }
-    if let asked { startClock(asked) }
+    if let asked, asked.deadlines == nil { startClock(asked) }
   }
 
   private func run(_ asked: Asked) async {
@@ -51,7 +51,10 @@ extension CalloutExchange {
     } catch {
       result = .failure(error)
     }
-    guard isOpen else { return end() }
+    guard isOpen else {
+      self.asked = nil
+      return hookEndedLate()
+    }
     finish(asked, result)
     hookEnded()
   }
@@ -59,13 +62,11 @@ extension CalloutExchange {
   /// The callout's answer, from where its configuration wants the hooks to run.
   private func answer(_ request: ProcessingRequest) async throws -> ProcessingResponse {
     let callout = filter.callout
-    switch filter.configuration.hookExecutor {
-    case .eventLoop: return try await callout.process(request, context: context)
-    case .concurrent:
-      nonisolated(unsafe) let context = context
-      return try await withTaskExecutorPreference(globalConcurrentExecutor) {
-        try await callout.process(request, context: context)
-      }
+    guard !filter.runsOnWorker else { return try await callout.process(request, context: context) }
+    metadata = envoy.metadata
+    nonisolated(unsafe) let context = context
+    return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+      try await callout.process(request, context: context)
     }
   }
 
@@ -97,7 +98,7 @@ extension CalloutExchange {
     }
   }
 
-  private func headerRequest(
+  func headerRequest(
     _ phase: Phase, _ kind: HeaderKind, _ endOfStream: Bool, _ attributes: Google_Protobuf_Struct?
   ) throws(CalloutError) -> ProcessingRequest {
     let result: Result<ProcessingRequest, CalloutError> = envoy.withHeaders(kind) { headers in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Callouts
 internal import NIOCore
+internal import SwiftProtobuf
 
 /// One HTTP exchange of a callout in Envoy: asks the hooks about what Envoy tells of, one at a time and in order.
 ///
@@ -17,6 +18,10 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   var isAnswered = false
   /// What the exchange failed with.
   var failure: (any Error)?
+  /// Envoy's dynamic metadata, for a hook that does not run on the worker.
+  var metadata: [String: Google_Protobuf_Struct]?
+  /// The exchange ended while a hook was at work.
+  private var wasInterrupted = false
   /// The direction whose hook of Envoy's is running.
   private(set) var hook: Direction?
   private var isAdvancing = false
@@ -56,13 +61,15 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   private func headers(_ direction: Direction, _ endOfStream: Bool) -> HeadersStatus {
     guard !isAnswered else { return direction == .request ? .wait : .proceed }
     self[direction].begin(filter, direction, endOfStream)
-    if handles(.headers, direction) {
+    if self[direction].delivery == .stream {
+      beginStream(direction)
+    } else if handles(.headers, direction) {
       self[direction].queue.append(.headers)
     } else {
       prepareForBody(direction)
     }
     advance(in: direction)
-    return settle(direction) ? .proceed : .wait
+    return settle(direction, mayAddBody: self[direction].isWithoutBody) ? .proceed : .wait
   }
 
   private func body(_ direction: Direction, _ endOfStream: Bool) -> DataStatus {
@@ -76,12 +83,21 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   private func trailers(_ direction: Direction) -> TrailersStatus {
     guard !isAnswered else { return direction == .request ? .wait : .proceed }
     self[direction].hasEnded = true
+    let isHeld = self[direction].isHeld
     trailersArrived(direction)
-    return settle(direction) ? .proceed : .wait
+    return settle(direction, mayAddBody: isHeld) ? .proceed : .wait
   }
 
   /// Whether what arrived goes on, with all that was held before it.
-  private func settle(_ direction: Direction) -> Bool {
+  ///
+  /// - Parameter mayAddBody: Envoy would send body that is added now. It does not add any to headers of a message that has
+  ///   some, nor to trailers where nothing was held before: then the body goes on in a turn of its own.
+  private func settle(_ direction: Direction, mayAddBody: Bool = true) -> Bool {
+    guard mayAddBody || isAnswered || self[direction].answered.readableBytes == 0 else {
+      self[direction].isHeld = true
+      inLaterTurn { if self.isOpen { self.hookEnded() } }
+      return false
+    }
     let mayProceed = !isAnswered && !isWaiting(direction)
     self[direction].isHeld = !mayProceed
     if mayProceed { giveBack(direction) }
@@ -91,6 +107,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   /// Something of the direction is still to be answered, or to arrive before it can be.
   func isWaiting(_ direction: Direction) -> Bool {
     let course = self[direction]
+    if let stream = course.stream { return course.isStreamWaiting(stream) }
     if let asked, asked.phase.direction == direction, !asked.isSettled { return true }
     return !course.queue.isEmpty || course.awaitsRest
   }
@@ -105,9 +122,10 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   ///
   /// - Parameter direction: the direction whose hook of Envoy's this is within, or nil. It goes on by what the hook
   ///   returns.
-  func advance(in direction: Direction?) {
+  func advance(in direction: Direction?, after first: () -> Void = {}) {
     let outer = (hook, isAdvancing)
     (hook, isAdvancing) = (direction, true)
+    first()
     repeat {
       askNext()
       runReady()
@@ -133,7 +151,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     if !isAdvancing { advance(in: nil) }
   }
 
-  private func release(except current: Direction?) {
+  /// Lets go on what has been answered, but for the direction whose hook of Envoy's this is within.
+  func release(except current: Direction?) {
     for direction in Direction.allCases
     where direction != current && isOpen && !isAnswered && self[direction].isHeld && !isWaiting(direction) {
       self[direction].isHeld = false
@@ -143,14 +162,24 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   }
 
   override func streamEnded() {
-    if asked == nil { end() } else { asked?.task?.cancel() }
+    asked?.task?.cancel()
+    for stream in [request.stream, response.stream] { stream?.cancel() }
+    if !isBusy { end() }
+  }
+
+  /// Hooks are at work.
+  private var isBusy: Bool { asked != nil || request.stream?.isRunning == true || response.stream?.isRunning == true }
+
+  /// A hook has ended after the exchange; the last of them ends it for good.
+  func hookEndedLate() {
+    wasInterrupted = true
+    if !isBusy { end() }
   }
 
   /// The exchange is over, and no hook is at work.
-  func end() {
+  private func end() {
     let ending: StreamEnding =
-      if let failure { .failed(failure) } else if asked == nil { .completed } else { .cancelled }
-    asked = nil
+      if let failure { .failed(failure) } else if wasInterrupted { .cancelled } else { .completed }
     filter.callout.onStreamEnd(ending, context: context)
     context.setStream(nil)
   }
@@ -160,5 +189,9 @@ extension CalloutExchange: CalloutStream {
   // Nobody's call carries this exchange.
   var callMetadata: [(name: String, value: String)] { [] }
 
-  func overrideMessageTimeout(_ timeout: Duration) { extendTimeout(timeout) }
+  var filterMetadata: [String: Google_Protobuf_Struct] { metadata ?? (isOpen ? envoy.metadata : [:]) }
+
+  func overrideMessageTimeout(_ timeout: Duration) {
+    if filter.runsOnWorker { extendTimeout(timeout) } else { inLaterTurn { self.extendTimeout(timeout) } }
+  }
 }

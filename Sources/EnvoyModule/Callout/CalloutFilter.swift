@@ -25,8 +25,16 @@ final class CalloutFilter: Filter {
     logger = Logger(label: name)
   }
 
+  /// Hooks run on Envoy's worker.
+  var runsOnWorker: Bool { configuration.hookExecutor == .eventLoop }
+
   func makeStream(_ envoy: EnvoyStream) -> FilterStream {
     CalloutExchange(envoy, self, id: streams.wrappingAdd(1, ordering: .relaxed).newValue)
+  }
+
+  /// The direction is handled by a stream's hook.
+  func handlesStream(_ direction: Direction) -> Bool {
+    configuration.body(of: direction).delivery == .stream && phases.contains { $0.direction == direction }
   }
 
   /// Logs what is ignored of a reply, once for each such thing.

@@ -40,13 +40,16 @@ struct Course {
   var isPassing = false
   /// What was answered to pieces that Envoy has no more: it goes before all that Envoy has.
   var answered = ByteBuffer()
+  /// The hook that handles the direction as a stream.
+  var stream: MessageStream?
   /// The body that takes the place of the one that arrives.
   var replacement: ByteBuffer?
 
   mutating func begin(_ filter: CalloutFilter, _ direction: Direction, _ endOfStream: Bool) {
     hasEnded = endOfStream
     isWithoutBody = endOfStream
-    guard !endOfStream, filter.phases.contains(Part.body.phase(direction)) else { return }
+    if filter.handlesStream(direction) { delivery = .stream }
+    guard !endOfStream, delivery == nil, filter.phases.contains(Part.body.phase(direction)) else { return }
     let handling = filter.configuration.body(of: direction)
     delivery = handling.delivery
     limit = handling.limit ?? .max

@@ -7,11 +7,6 @@ extension EnvoyBytes {
     self.init(pointer: bytes.baseAddress?.assumingMemoryBound(to: CChar.self), length: bytes.count)
   }
 
-  /// No bytes, at an address.
-  static var empty: EnvoyBytes { EnvoyBytes(UnsafeRawBufferPointer(start: Self.somewhere.utf8Start, count: 0)) }
-
-  private static let somewhere: StaticString = "-"
-
   var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: length) }
 }
 

@@ -83,9 +83,7 @@ extension EnvoyStream {
   }
 
   func set(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ kind: HeaderKind) {
-    // An empty value that is null would remove the header.
-    let value = value.baseAddress == nil ? EnvoyBytes.empty : EnvoyBytes(value)
-    _ = envoy_dynamic_module_callback_http_set_header(pointer, kind.rawValue, EnvoyBytes(name), value)
+    _ = envoy_dynamic_module_callback_http_set_header(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(value))
   }
 
   func set(_ name: String, _ value: String, _ kind: HeaderKind) {
@@ -104,11 +102,15 @@ extension EnvoyStream {
   func remove(_ name: String, _ kind: HeaderKind) { name.withBytes { remove($0, kind) } }
 
   /// Changes headers as Envoy does it: removes first, then sets, each in order.
-  func apply(_ mutation: HeaderMutation, _ kind: HeaderKind) {
-    guard !mutation.isEmpty else { return }
+  ///
+  /// Returns the name of a header that was set to an empty value, which removes it: Envoy gives a module no other means.
+  func apply(_ mutation: HeaderMutation, _ kind: HeaderKind) -> String? {
+    guard !mutation.isEmpty else { return nil }
+    var empty: String?
     mutation.forEachChange { name, setting in if setting == nil { remove(name, kind) } }
     mutation.forEachChange { name, setting in
       guard let (value, action) = setting else { return }
+      if value.isEmpty { empty = String(decoding: name, as: UTF8.self) }
       switch action {
       case .append: add(name, value, kind)
       case .overwrite: set(name, value, kind)
@@ -116,5 +118,6 @@ extension EnvoyStream {
       case .overwriteIfExists: if has(name, kind) { set(name, value, kind) }
       }
     }
+    return empty
   }
 }

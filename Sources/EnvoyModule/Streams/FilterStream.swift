@@ -14,7 +14,13 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
   let envoy: EnvoyStream
   /// Envoy has the filter still.
   private(set) var isOpen = true
+  /// Bytes that were sent to the client in this turn.
+  var written = 0
   private let turns = Mutex(Turns())
+
+  /// So many bytes may be written before a turn ends. Envoy's HTTP/2 sends nothing before, and closes a connection for
+  /// which too much waits.
+  static let mostInATurn = 128 * 1_024
 
   /// What waits for the worker, under a lock because any thread may make a task ready.
   private struct Turns {
@@ -43,8 +49,6 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
   func responseTrailers() -> TrailersStatus { .proceed }
   /// The client takes less than we send, or takes more again. Nothing may be written before the next turn: Envoy crashes.
   func downstreamIsFull(_ isFull: Bool) {}
-  /// A turn begins that was asked for.
-  func turnBegan() {}
   /// The filter is gone; what its tasks wait for will not come.
   func streamEnded() {}
 
@@ -115,7 +119,7 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
 
   final func scheduled() {
     turns.withLock { $0.isAskedFor = false }
-    turnBegan()
+    written = 0
     runReady()
   }
 

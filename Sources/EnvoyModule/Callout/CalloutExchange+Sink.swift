@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import Logging
+internal import NIOCore
+
+extension CalloutExchange: CalloutStreamSink {
+  func send(_ reply: HeadersReply, _ direction: Direction) throws {
+    try checkOpen()
+    switch reply.action {
+    case .immediate(let response): return try send(response)
+    case .complete: throw CalloutError.illegal("a stream's hook answers headers with a reply, not with a message")
+    case .streamed, .proceed, .replace: break
+    }
+    self[direction].stream?.hasHeaders = true
+    if case .streamed = reply.action { return }
+    if let body = try apply(reply, Course.Part.headers.phase(direction)) {
+      envoy.set("content-length", "\(body.readableBytes)", HeaderKind(headersOf: direction))
+      self[direction].answered.writeImmutableBuffer(body)
+    } else if !self[direction].isWithoutBody {
+      prepareForBody(direction)
+    }
+    releaseInLaterTurn()
+  }
+
+  func send(_ body: StreamedBody, _ direction: Direction) {
+    guard isOpen, !isAnswered else { return }
+    self[direction].answered.writeImmutableBuffer(body.bytes)
+    releaseInLaterTurn()
+  }
+
+  func send(_ reply: TrailersReply, _ direction: Direction) throws {
+    try checkOpen()
+    try apply(reply, direction)
+  }
+
+  func send(_ response: ImmediateResponse) throws {
+    try checkOpen()
+    try response.check()
+    answer(response)
+  }
+
+  func send(_ part: StreamedImmediateResponse.Part) throws {
+    try checkOpen()
+    try part.check()
+    isAnswered = true
+    switch part {
+    case .headers(let status, let headers, let endOfStream):
+      envoy.sendResponseHeaders(status, HeaderMutation(append: headers).answerHeaders, endOfStream: endOfStream)
+    case .body(let bytes, let endOfStream):
+      written += bytes.readableBytes
+      envoy.sendResponseData(bytes, endOfStream: endOfStream)
+    case .trailers(let trailers): envoy.sendResponseTrailers(HeaderMutation(append: trailers).answerHeaders)
+    }
+  }
+
+  /// Envoy tells a filter nothing of how much the next one takes, but sends only between turns.
+  func waitForRoom() async throws {
+    try checkOpen()
+    if written >= Self.mostInATurn { await nextTurn() }
+    try checkOpen()
+  }
+
+  func isWaitingForInput() {}
+
+  func consumed(_ count: Int, _ direction: Direction) {
+    guard isOpen, let stream = self[direction].stream, stream.isFull,
+      stream.incoming.bufferedBytes < MessageStream.mostBuffered
+    else { return }
+    stream.isFull = false
+    inLaterTurn { if self.isOpen { self.takeMore(stream) } }
+  }
+
+  private func checkOpen() throws {
+    guard isOpen else { throw CancellationError() }
+  }
+
+  /// What a hook sends outside of Envoy's hooks goes on as soon as the hook waits.
+  private func releaseInLaterTurn() {
+    guard hook == nil else { return }
+    inLaterTurn { if self.isOpen { self.hookEnded() } }
+  }
+
+  // MARK: Streamed answers
+
+  /// Answers the client piece by piece, as long as the hook's answer takes.
+  func write(_ streamed: StreamedImmediateResponse, _ asked: Asked) throws(CalloutError) {
+    guard asked.phase == .requestHeaders else {
+      throw .illegal("a streamed immediate response can only answer request headers, not \(asked.phase)")
+    }
+    // The exchange is at work on it until it is written.
+    let writing = Asked(asked.request, asked.phase, asked.part, isInEnvoy: true)
+    self.asked = writing
+    writing.task = start {
+      do {
+        try await streamed.send(to: self)
+      } catch {
+        self.failed(error)
+      }
+      self.asked = nil
+      if self.isOpen { self.hookEnded() } else { self.hookEndedLate() }
+    }
+  }
+
+  private func failed(_ error: any Error) {
+    guard isOpen else { return }
+    context.logger.error("callout failed", metadata: ["phase": "requestHeaders", "error": "\(error)"])
+    failure = failure ?? error
+    // Part of the answer has gone: Envoy resets the client's stream for another.
+    answer(ImmediateResponse(status: 500, body: "", details: "callout_failed"))
+  }
+}

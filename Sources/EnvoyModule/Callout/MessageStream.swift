@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Callouts
+internal import Logging
+internal import NIOCore
+
+/// One direction that a callout handles as a stream. Used on the stream's worker alone.
+final class MessageStream: @unchecked Sendable {
+  let incoming: IncomingMessage
+  let outgoing: OutgoingMessage
+  var task: Task<Void, Never>?
+  var isRunning = true
+  /// The headers were answered.
+  var hasHeaders = false
+  /// Envoy has pieces that the hook is not given yet, because it has enough.
+  var isFull = false
+
+  init(_ incoming: IncomingMessage, sink: any CalloutStreamSink) {
+    self.incoming = incoming
+    outgoing = OutgoingMessage(answering: incoming, sink: sink)
+  }
+
+  func cancel() {
+    incoming.fail(CancellationError())
+    task?.cancel()
+  }
+
+  /// Bytes that the hook may leave unread before more stay in Envoy.
+  static let mostBuffered = 256 * 1_024
+}
+
+extension Course {
+  /// What arrived has to wait: for the headers' answer, for something to send, or for the hook's end with the message's.
+  /// Envoy takes no more behind the end, and from outside of its hooks only what was held.
+  func isStreamWaiting(_ stream: MessageStream) -> Bool {
+    guard stream.isRunning else { return false }
+    return !stream.hasHeaders || hasEnded || answered.readableBytes == 0
+  }
+}
+
+extension CalloutExchange {
+  func beginStream(_ direction: Direction) {
+    let phase = Course.Part.headers.phase(direction)
+    let attributes = direction == .request ? filter.requestAttributes : filter.responseAttributes
+    var headers: HTTPHeaders?
+    if let request = try? headerRequest(
+      phase, HeaderKind(headersOf: direction), self[direction].isWithoutBody, attributes.values(envoy))
+    {
+      context.receive(request)
+      headers = try? request.headers()
+    }
+    let stream = MessageStream(IncomingMessage(direction, headers: headers, mode: nil, sink: self), sink: self)
+    self[direction].stream = stream
+    advance(in: direction) { stream.task = self.start { await self.run(stream) } }
+  }
+
+  func pieceArrived(_ stream: MessageStream) -> DataStatus {
+    let direction = stream.incoming.direction
+    if stream.incoming.bufferedBytes >= MessageStream.mostBuffered {
+      stream.isFull = true
+      return .wait
+    }
+    advance(in: direction) { take(stream, [.buffered(direction), .received(direction)]) }
+    return .wait
+  }
+
+  func trailersArrived(_ stream: MessageStream) {
+    let direction = stream.incoming.direction
+    advance(in: direction) {
+      take(stream, [.buffered(direction)])
+      let request = try? headerRequest(
+        Course.Part.trailers.phase(direction), HeaderKind(trailersOf: direction), false, nil)
+      if let trailers = try? request?.headers() { stream.incoming.receive(trailers: trailers) }
+    }
+  }
+
+  /// The hook has read what it was given: it gets what stayed in Envoy.
+  func takeMore(_ stream: MessageStream) {
+    take(stream, [.buffered(stream.incoming.direction)])
+    hookEnded()
+  }
+
+  /// Gives the hook what Envoy has of the body.
+  private func take(_ stream: MessageStream, _ places: [BodyKind]) {
+    let direction = stream.incoming.direction
+    stream.isFull = false
+    // What is buffered while we hold nothing belongs to another filter.
+    let places = places.filter { $0 != .buffered(direction) || self[direction].isHeld }
+    let chunks = places.flatMap { envoy.body($0) }
+    let hasEnded = self[direction].hasEndedInBody
+    let phase = Course.Part.body.phase(direction)
+    guard hasEnded || !chunks.isEmpty, let request = try? ProcessingRequest(phase, chunks, endOfStream: hasEnded),
+      let body = try? request.body()
+    else { return }
+    for place in places { envoy.drainBody(place) }
+    stream.incoming.receive(body)
+  }
+
+  private func run(_ stream: MessageStream) async {
+    do {
+      try await filter.callout.handle(stream.incoming, stream.outgoing, context: context) { passes($0, stream) }
+      ended(stream, nil)
+    } catch {
+      ended(stream, error)
+    }
+  }
+
+  private func ended(_ stream: MessageStream, _ error: (any Error)?) {
+    stream.isRunning = false
+    stream.task = nil
+    guard isOpen else { return hookEndedLate() }
+    if let error, !isAnswered { fail(stream, error) }
+    hookEnded()
+  }
+
+  private func passes(_ error: any Error, _ stream: MessageStream) -> Bool {
+    guard isOpen, !(error is Denial), case .passThrough = filter.configuration.failurePolicy[stream.phase] else {
+      return false
+    }
+    context.logger.error("callout failed", metadata: ["phase": "\(stream.phase)", "error": "\(error)"])
+    return true
+  }
+
+  private func fail(_ stream: MessageStream, _ error: any Error) {
+    if let denial = error as? Denial { return deny(stream.phase, denial) }
+    switch filter.configuration.failurePolicy[stream.phase] {
+    // Part of it is gone, so that it cannot pass.
+    case .failStream, .passThrough: fail(stream.phase, error, answering: nil)
+    case .immediate(let response): fail(stream.phase, error, answering: response)
+    }
+  }
+}
+
+extension MessageStream {
+  /// How far it is, for the policy that applies.
+  fileprivate var phase: Phase {
+    (outgoing.isUntouched ? Course.Part.headers : .body).phase(incoming.direction)
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Foundation
+
+extension EnvoyConfiguration {
+  /// One filter of a dynamic module, which Envoy loads.
+  ///
+  /// Source: `envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter`.
+  public struct Module: Sendable {
+    /// The library.
+    public var path: String
+    /// Which of its filters.
+    public var filter: String
+    /// The filter's configuration as JSON.
+    public var configurationJSON: String
+    /// The filter answers requests itself, so that nothing follows it.
+    public var isTerminal = false
+    /// Envoy keeps the library when nobody uses it any more.
+    public var staysLoaded = true
+
+    public init(_ path: String, _ filter: String, configurationJSON: String = "{}") {
+      self.path = path
+      self.filter = filter
+      self.configurationJSON = configurationJSON
+    }
+
+    /// The path of a module that is built beside the tests, by its product's name.
+    public static func path(_ name: String) -> String {
+      Bundle.main.executableURL!.deletingLastPathComponent().appending(path: "lib\(name).so").path
+    }
+  }
+}
+
+extension EnvoyConfiguration.Module {
+  func httpFilter() throws -> [String: Any] {
+    EnvoyConfiguration.typed(
+      filter, "http.dynamic_modules.v3.DynamicModuleFilter",
+      try fields(naming: "filter_name").merging(["terminal_filter": isTerminal]) { $1 })
+  }
+
+  /// The filter in the place of another on a route, as JSON for the route's `typed_per_filter_config`.
+  public func perRouteJSON() throws -> String {
+    var fields = try fields(naming: "per_route_config_name")
+    fields["@type"] =
+      "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute"
+    return String(decoding: try JSONSerialization.data(withJSONObject: fields), as: UTF8.self)
+  }
+
+  private func fields(naming key: String) throws -> [String: Any] {
+    [
+      "dynamic_module_config": [
+        "module": ["local": ["filename": path]], "do_not_close": staysLoaded,
+      ] as [String: Any],
+      key: filter,
+      "filter_config": [
+        "@type": "type.googleapis.com/google.protobuf.Struct",
+        "value": try EnvoyConfiguration.fields(configurationJSON),
+      ],
+    ]
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import Callouts
+import EnvoyModule
+import TrialCallouts
+
+@c public func envoyModuleRegister() {
+  for (name, make) in Trials.all { EnvoyModule.register(name) { _ in make() } }
+  EnvoyModule.register("configured") { configuration in
+    guard configuration.text != "{}" else { throw Unusable() }
+    return Configured(configuration.text)
+  }
+  EnvoyModule.register("unknown attribute", UnknownAttribute.self)
+}
+
+private struct Unusable: Error, CustomStringConvertible {
+  let description = "give it something"
+}
+
+/// Tells its configuration.
+private final class Configured: CalloutServer, @unchecked Sendable {
+  private var text = ""
+
+  convenience init(_ text: String) {
+    self.init()
+    self.text = text
+  }
+
+  override func onResponseHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    .mutate(set: ["x-configuration": text])
+  }
+}
+
+private final class UnknownAttribute: CalloutServer, @unchecked Sendable {
+  override var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.requestAttributes = ["request.nonsense"]
+    return configuration
+  }
+}
