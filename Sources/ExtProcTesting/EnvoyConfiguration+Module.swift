@@ -6,8 +6,8 @@ extension EnvoyConfiguration {
   ///
   /// Source: `envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter`.
   public struct Module: Sendable {
-    /// The library.
-    public var path: String
+    /// The library, by the name of its product, which is built beside the tests.
+    public var name: String
     /// Which of its filters.
     public var filter: String
     /// The filter's configuration as JSON.
@@ -17,16 +17,19 @@ extension EnvoyConfiguration {
     /// Envoy keeps the library when nobody uses it any more.
     public var staysLoaded = true
 
-    public init(_ path: String, _ filter: String, configurationJSON: String = "{}") {
-      self.path = path
+    public init(_ name: String, _ filter: String, configurationJSON: String = "{}") {
+      self.name = name
       self.filter = filter
       self.configurationJSON = configurationJSON
     }
+  }
+}
 
-    /// The path of a module that is built beside the tests, by its product's name.
-    public static func path(_ name: String) -> String {
-      Bundle.main.executableURL!.deletingLastPathComponent().appending(path: "lib\(name).so").path
-    }
+extension EnvoyProcess {
+  /// Where Envoy finds the modules that are built beside the tests.
+  static var moduleEnvironment: [String: String] {
+    let directory = Bundle.main.executableURL?.deletingLastPathComponent().path
+    return directory.map { ["ENVOY_DYNAMIC_MODULES_SEARCH_PATH": $0] } ?? [:]
   }
 }
 
@@ -47,9 +50,7 @@ extension EnvoyConfiguration.Module {
 
   private func fields(naming key: String) throws -> [String: Any] {
     [
-      "dynamic_module_config": [
-        "module": ["local": ["filename": path]], "do_not_close": staysLoaded,
-      ] as [String: Any],
+      "dynamic_module_config": ["name": name, "do_not_close": staysLoaded] as [String: Any],
       key: filter,
       "filter_config": [
         "@type": "type.googleapis.com/google.protobuf.Struct",

@@ -65,7 +65,7 @@ public final class EnvoyProcess: Sendable {
       [
         "--config-path", file.path, "--admin-address-path", adminFile.path, "--concurrency",
         "\(workers)", "--disable-hot-restart", "--log-level", "warning",
-      ] + arguments)
+      ] + arguments, environment: moduleEnvironment)
     do {
       let admin = try await poll(process) {
         (try? String(contentsOf: adminFile, encoding: .utf8)).flatMap { ListenAddress($0) }

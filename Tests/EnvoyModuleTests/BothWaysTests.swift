@@ -42,7 +42,7 @@ struct BothWaysTests {
 extension EnvoyConfiguration.Module {
   /// A filter of the module that tests are for.
   static func trial(_ name: String, configurationJSON: String = "{}") -> Self {
-    Self(path("TrialModule"), name, configurationJSON: configurationJSON)
+    Self("TrialModule", name, configurationJSON: configurationJSON)
   }
 }
 

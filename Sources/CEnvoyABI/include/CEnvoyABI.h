@@ -202,6 +202,14 @@ bool envoy_dynamic_module_callback_http_add_dynamic_metadata_list_number(
 bool envoy_dynamic_module_callback_http_add_dynamic_metadata_list_bool(
     EnvoyPointer envoy, EnvoyBytes scope, EnvoyBytes key, bool value);
 
+// Since Envoy 1.39.
+
+/// Never called: it tells that Envoy keeps the two directions of a stream apart when a filter lets one go on.
+void envoy_dynamic_module_callback_http_get_header_values(void) __attribute__((weak));
+static inline bool envoyContinuesDirectionsApart(void) {
+  return envoy_dynamic_module_callback_http_get_header_values != NULL;
+}
+
 // Since Envoy 1.40.
 
 /// Sets a namespace to a serialized google.protobuf.Struct.

@@ -120,6 +120,19 @@ extension CalloutExchange {
     envoy.sendResponse(immediate.status, headers, immediate.body, details: immediate.details)
   }
 
+  /// Gives the client the response that Envoy has, as an answer of ours.
+  func answerAnew() {
+    isAnswered = true
+    let headers = envoy.withHeaders(.responseHeaders) { headers -> AnswerHeaders in
+      headers.map { (String(decoding: $0.name, as: UTF8.self), Array($0.value)) }
+    }
+    var body = ByteBuffer()
+    for chunk in envoy.body(.bufferedResponse) { body.writeBytes(chunk) }
+    let status = envoy.header(":status", .responseHeaders).flatMap { Int($0) } ?? 500
+    let others = headers.filter { !$0.name.hasPrefix(":") && $0.name != "content-length" }
+    envoy.sendResponse(status, others, body, details: "response_after_callout")
+  }
+
   private var isGRPC: Bool {
     envoy.header("content-type", .requestHeaders)?.hasPrefix("application/grpc") == true
   }

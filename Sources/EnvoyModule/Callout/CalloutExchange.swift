@@ -76,6 +76,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     guard !isAnswered else { return direction == .request ? .drop : .proceed }
     self[direction].hasEnded = endOfStream
     self[direction].hasEndedInBody = endOfStream
+    self[direction].isStuck = false
     let status = bodyArrived(direction)
     return settle(direction) ? .proceed : status
   }
@@ -157,8 +158,15 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     where direction != current && isOpen && !isAnswered && self[direction].isHeld && !isWaiting(direction) {
       self[direction].isHeld = false
       giveBack(direction)
-      envoy.proceed(direction)
+      if self[direction].isStuck { answerAnew() } else { proceed(direction) }
     }
+  }
+
+  private func proceed(_ direction: Direction) {
+    let isHeld = response.isHeld
+    envoy.proceed(direction)
+    // The response was Envoy's own, and began meanwhile.
+    response.isStuck = !EnvoyStream.continuesDirectionsApart && direction == .request && response.isHeld && !isHeld
   }
 
   override func streamEnded() {

@@ -38,6 +38,8 @@ struct Course {
   var length = 0
   /// The body was over the limit, or all of it answered: the rest passes.
   var isPassing = false
+  /// Envoy will not let it go on, and so has to be given the answer anew.
+  var isStuck = false
   /// What was answered to pieces that Envoy has no more: it goes before all that Envoy has.
   var answered = ByteBuffer()
   /// The hook that handles the direction as a stream.

@@ -20,6 +20,9 @@ struct EnvoyStream {
     }
   }
 
+  /// False of Envoy 1.38, which takes a response that stops while its request goes on for one that goes on.
+  static var continuesDirectionsApart: Bool { envoyContinuesDirectionsApart() }
+
   func clearRouteCache() { envoy_dynamic_module_callback_http_clear_route_cache(pointer) }
 
   /// What the filter's per-route configuration made, where the stream's route has one.
