@@ -2,6 +2,7 @@
 package import CEnvoyABI
 internal import Callouts
 internal import Logging
+internal import SwiftProtobuf
 
 #if canImport(Glibc)
   internal import Glibc
@@ -23,7 +24,7 @@ package func programInit() -> UnsafePointer<CChar>? {
 package func filterConfigNew(
   _ envoy: UnsafeMutableRawPointer, _ name: EnvoyBytes, _ text: EnvoyBytes
 ) -> UnsafeRawPointer? {
-  makeFilter(name, text)
+  makeFilter(name, FilterConfiguration(text: String(text)))
 }
 
 @c(envoy_dynamic_module_on_http_filter_config_destroy) @implementation
@@ -31,21 +32,35 @@ package func filterConfigDestroy(_ configuration: UnsafeRawPointer) { release(co
 
 @c(envoy_dynamic_module_on_http_filter_per_route_config_new) @implementation
 package func filterPerRouteConfigNew(_ name: EnvoyBytes, _ text: EnvoyBytes) -> UnsafeRawPointer? {
-  makeFilter(name, text)
+  makeFilter(name, FilterConfiguration(ofRoute: text))
 }
 
 @c(envoy_dynamic_module_on_http_filter_per_route_config_destroy) @implementation
 package func filterPerRouteConfigDestroy(_ configuration: UnsafeRawPointer) { release(configuration) }
 
 /// A filter, or what takes a filter's place on a route.
-private func makeFilter(_ name: EnvoyBytes, _ text: EnvoyBytes) -> UnsafeRawPointer? {
+private func makeFilter(_ name: EnvoyBytes, _ configuration: FilterConfiguration) -> UnsafeRawPointer? {
   let name = String(name)
   do {
-    let filter = try Registry.shared.makeFilter(name, FilterConfiguration(text: String(text)))
+    let filter = try Registry.shared.makeFilter(name, configuration)
     return UnsafeRawPointer(Unmanaged.passRetained(FilterBox(filter)).toOpaque())
   } catch {
     EnvoyLog.error("filter '\(name)' cannot be used: \(error)")
     return nil
+  }
+}
+
+extension FilterConfiguration {
+  /// Envoy 1.38 gives a route's Struct as it is serialized, and not as JSON.
+  fileprivate init(ofRoute text: EnvoyBytes) {
+    guard !EnvoyStream.continuesDirectionsApart,
+      let fields = try? Google_Protobuf_Struct(serializedBytes: Array(text.buffer)), !fields.fields.isEmpty,
+      let json = try? fields.jsonString()
+    else {
+      self.init(text: String(text))
+      return
+    }
+    self.init(text: json)
   }
 }
 
