@@ -22,6 +22,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "yams")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -39,6 +40,13 @@ func example(bothWays name: String, callout: [Target.Dependency] = [], server: [
       name: "\(name)Module", dependencies: [.byName(name: name), "EnvoyModule", "Callouts"] + callout,
       path: "Sources/Examples/\(name)Module", swiftSettings: exampleSettings),
   ]
+}
+
+/// An application within Envoy, as a dynamic library.
+func application(_ name: String) -> Target {
+  .target(
+    name: name, dependencies: ["EnvoyModule", nioCore, httpTypes], path: "Sources/Examples/\(name)",
+    swiftSettings: exampleSettings)
 }
 
 /// An example: most need only their kind of server, but each names Callouts too so that a change there rebuilds it.
@@ -81,6 +89,8 @@ let package = Package(
     .executable(name: "DynamicForwarding", targets: ["DynamicForwarding"]),
     .executable(name: "ExtProcClient", targets: ["ExtProcClient"]),
     .executable(name: "JWTAuth", targets: ["JWTAuthServer"]),
+    .library(name: "HelloApp", type: .dynamic, targets: ["HelloApp"]),
+    .library(name: "EchoApp", type: .dynamic, targets: ["EchoApp"]),
     .library(name: "JWTAuthModule", type: .dynamic, targets: ["JWTAuthModule"]),
     .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
@@ -101,6 +111,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -137,7 +148,8 @@ let package = Package(
     .target(name: "Callouts", dependencies: ["EnvoyAPI", nioCore, protobuf, logging], swiftSettings: strict),
     .target(name: "CEnvoyABI"),
     .target(
-      name: "EnvoyModule", dependencies: ["CEnvoyABI", "Callouts", nioCore, protobuf, logging], swiftSettings: strict),
+      name: "EnvoyModule", dependencies: ["CEnvoyABI", "Callouts", nioCore, protobuf, logging, httpTypes],
+      swiftSettings: strict),
     .target(
       name: "CalloutServing",
       dependencies: [
@@ -243,6 +255,8 @@ let package = Package(
     // Examples: one folder each, `swift run <Name>`.
     example("AddBody"),
     example("AddCustomResponse"),
+    application("HelloApp"),
+    application("EchoApp"),
     example("Basic"),
     example("BlockIP", of: "ExtAuthz"),
     example("BodyLogger", [nioCore]),

@@ -31,6 +31,15 @@ public enum EnvoyModule {
   ) {
     Registry.shared.add(name) { try CalloutFilter(make($0), name: name) }
   }
+
+  /// Registers an application as a filter of this name, which is a `terminal_filter`.
+  ///
+  /// - Parameter make: called on Envoy's main thread for each filter. Where it throws Envoy refuses the configuration.
+  public static func register<Application: HTTPApplication>(
+    _ name: String, _ make: @escaping @Sendable (FilterConfiguration) throws -> Application
+  ) {
+    Registry.shared.add(name) { ApplicationFilter(try make($0), name: name) }
+  }
 }
 
 /// What Envoy's configuration says for a filter of the module.

@@ -7,6 +7,12 @@ internal import Synchronization
 protocol Filter: Sendable {
   /// The object of one stream. Called on the stream's worker.
   func makeStream(_ envoy: EnvoyStream) -> FilterStream
+  /// Envoy drops the filter, whose streams are all gone. Called on Envoy's main thread.
+  func retire()
+}
+
+extension Filter {
+  func retire() {}
 }
 
 /// What Envoy keeps a filter by.

@@ -65,7 +65,7 @@ extension FilterConfiguration {
 }
 
 private func release(_ configuration: UnsafeRawPointer) {
-  Unmanaged<FilterBox>.fromOpaque(configuration).release()
+  Unmanaged<FilterBox>.fromOpaque(configuration).takeRetainedValue().filter.retire()
 }
 
 /// Keeps the module in memory for good.

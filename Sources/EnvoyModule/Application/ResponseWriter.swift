@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+public import HTTPTypes
+public import NIOCore
+
+/// Answers a request of an `HTTPApplication`.
+public struct ResponseWriter: ~Copyable {
+  let stream: ApplicationStream
+
+  /// Sends the headers; the body follows through the writer that is returned.
+  ///
+  /// Throws `CancellationError` where the client has gone.
+  public consuming func send(_ response: HTTPResponse) async throws -> ResponseBodyWriter {
+    try stream.send(response, endOfStream: false)
+    return ResponseBodyWriter(stream: stream)
+  }
+
+  /// Sends a whole response, with its length.
+  public consuming func send(_ response: HTTPResponse, body: ByteBuffer) async throws {
+    var response = response
+    response.headerFields[.contentLength] = "\(body.readableBytes)"
+    try stream.send(response, endOfStream: body.readableBytes == 0)
+    if body.readableBytes > 0 { try await stream.write(body, endOfStream: true) }
+  }
+
+  /// Sends a whole response with a text as its body.
+  public consuming func send(_ response: HTTPResponse, body: String) async throws {
+    try await send(response, body: ByteBuffer(string: body))
+  }
+}
+
+/// Writes the body of a response. A handler that returns has ended it.
+public struct ResponseBodyWriter: ~Copyable {
+  let stream: ApplicationStream
+
+  /// Sends bytes; waits while the client does not read.
+  public func write(_ bytes: ByteBuffer) async throws { try await stream.write(bytes, endOfStream: false) }
+
+  /// Sends a text.
+  public func write(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
+
+  /// Ends the response, with trailers where there are some.
+  public consuming func finish(trailers: HTTPFields = [:]) async throws { try await stream.finish(trailers) }
+}
