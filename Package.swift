@@ -380,7 +380,8 @@ let package = Package(
       name: "TrialCallouts", dependencies: ["Callouts", nioCore, protobuf, logging], path: "Tests/TrialCallouts",
       swiftSettings: exampleSettings),
     .target(
-      name: "TrialModule", dependencies: ["TrialCallouts", "EnvoyModule", "Callouts"], path: "Tests/TrialModule",
+      name: "TrialModule", dependencies: ["TrialCallouts", "EnvoyModule", "Callouts", nioCore, httpTypes],
+      path: "Tests/TrialModule",
       swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyModuleTests",

@@ -5,6 +5,14 @@ import TrialCallouts
 
 @c public func envoyModuleRegister() {
   for (name, make) in Trials.all { EnvoyModule.register(name) { _ in make() } }
+  EnvoyModule.register("application") { _ in TrialApplication() }
+  EnvoyModule.register("limited application") { _ in
+    TrialApplication(limits: RequestLimits(body: 4, time: .milliseconds(50)))
+  }
+  EnvoyModule.register("application that does not start") { _ in TrialApplication(failsToStart: true) }
+  EnvoyModule.register("mounts") { _ in
+    Mounts(["/": Named(name: "rest"), "/api": Named(name: "api"), "/api/v2/": Named(name: "v2")])
+  }
   EnvoyModule.register("configured") { configuration in
     guard configuration.text != "{}" else { throw Unusable() }
     return Configured(configuration.text)

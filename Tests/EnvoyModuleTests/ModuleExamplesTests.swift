@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import ExtProcTesting
+import Foundation
+import Testing
+
+/// The examples that are modules, as they are built.
+@Suite(
+  "Examples within Envoy", .enabled(if: EnvoyProcess.isAvailable, "needs Envoy: set $ENVOY to its path"),
+  .timeLimit(.minutes(2)))
+struct ModuleExamplesTests {
+  @Test("AddHeader changes a request and its response")
+  func addHeader() async throws {
+    let upstream: HTTPUpstream.Responder = { request in
+      var response = HTTPUpstream.echo(request)
+      response.fields.add("foo", "to be removed")
+      return response
+    }
+    try await withHTTPUpstream(upstream) { upstream in
+      var configuration = EnvoyConfiguration(upstream: upstream.address)
+      configuration.modules = [.init("AddHeaderModule", "add-header")]
+      try await withEnvoy(configuration) { envoy in
+        let response = try await HTTPConnection.connect(to: envoy.address).get("/path")
+        #expect(response.text.contains("header-request: request"))
+        #expect(response.fields.values(of: "header-response") == ["response"])
+        #expect(response.fields["foo"] == nil)
+      }
+    }
+  }
+
+  @Test("JWTAuth lets a token of its key pass, and no other")
+  func jwtAuth() async throws {
+    let secret = FileManager.default.temporaryDirectory.appending(path: "secret-\(UUID().uuidString)")
+    try Data("a secret of a test, of 32 bytes!".utf8).write(to: secret)
+    defer { try? FileManager.default.removeItem(at: secret) }
+    try await withHTTPUpstream { upstream in
+      var configuration = EnvoyConfiguration(upstream: upstream.address)
+      configuration.modules = [
+        .init("JWTAuthModule", "jwt-auth", configurationJSON: #"{"secret":"\#(secret.path)"}"#)
+      ]
+      try await withEnvoy(configuration) { envoy in
+        let connection = try await HTTPConnection.connect(to: envoy.address)
+        let refused = try await connection.get("/")
+        #expect(refused.status == 401)
+        let passed = try await connection.get("/", fields: ["authorization": "Bearer \(Self.token)"])
+        #expect(passed.status == 200)
+        #expect(passed.text.contains("decoded-name: John Doe"))
+      }
+    }
+  }
+
+  /// HS256, {"sub":"1234567890","name":"John Doe","iat":1516239022}.
+  private static let token =
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
+    + ".hbrrpqXKmVtD30_BQ5w22gkdW9UdX-4SjQ9HnjRWDGE"
+
+  @Test("keys that cannot be read are one line of Envoy's log")
+  func jwtAuthWithoutKeys() async throws {
+    var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
+    configuration.modules = [.init("JWTAuthModule", "jwt-auth", configurationJSON: #"{"secret":"/nowhere"}"#)]
+    let error = await #expect(throws: (any Error).self) { try await withEnvoy(configuration) { _ in } }
+    #expect("\(try #require(error))".contains("filter 'jwt-auth' cannot be used: /nowhere cannot be read"))
+  }
+
+  @Test("HelloApp greets, and EchoApp sends back what it is sent")
+  func applications() async throws {
+    var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
+    configuration.modules = [.init("HelloApp", "hello")]
+    configuration.modules[0].isTerminal = true
+    try await withEnvoy(configuration) { envoy in
+      let response = try await HTTPConnection.connect(to: envoy.address).get("/")
+      #expect(response.text == "hello\n")
+    }
+    configuration.modules[0].name = "EchoApp"
+    configuration.modules[0].filter = "echo"
+    try await withEnvoy(configuration) { envoy in
+      let response = try await HTTPConnection.connect(to: envoy.address).send(HTTPRequest("POST", body: "hello"))
+      #expect(response.text == "hello")
+      #expect(response.trailers["x-length"] == "5")
+    }
+  }
+}
