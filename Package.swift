@@ -31,21 +31,21 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 func example(bothWays name: String, callout: [Target.Dependency] = [], server: [Target.Dependency] = []) -> [Target] {
   [
     .target(
-      name: name, dependencies: ["Callouts"] + callout, path: "Sources/Examples/\(name)",
+      name: name, dependencies: ["Callouts"] + callout, path: "Sources/Examples/\(name)/Callout",
       swiftSettings: exampleSettings),
     .executableTarget(
       name: "\(name)Server", dependencies: [.byName(name: name), "ExtProc", "Callouts"] + server,
-      path: "Sources/Examples/\(name)Server", swiftSettings: exampleSettings),
+      path: "Sources/Examples/\(name)/Server", swiftSettings: exampleSettings),
     .target(
       name: "\(name)Module", dependencies: [.byName(name: name), "EnvoyModule", "Callouts"] + callout,
-      path: "Sources/Examples/\(name)Module", swiftSettings: exampleSettings),
+      path: "Sources/Examples/\(name)/Module", swiftSettings: exampleSettings),
   ]
 }
 
 /// An application within Envoy, as a dynamic library.
 func application(_ name: String) -> Target {
   .target(
-    name: name, dependencies: ["EnvoyModule", nioCore, httpTypes], path: "Sources/Examples/\(name)",
+    name: name, dependencies: ["EnvoyModule", nioCore, httpTypes], path: "Sources/Applications/\(name)",
     swiftSettings: exampleSettings)
 }
 
@@ -91,6 +91,7 @@ let package = Package(
     .executable(name: "JWTAuth", targets: ["JWTAuthServer"]),
     .library(name: "HelloApp", type: .dynamic, targets: ["HelloApp"]),
     .library(name: "EchoApp", type: .dynamic, targets: ["EchoApp"]),
+    .library(name: "FilesApp", type: .dynamic, targets: ["FilesApp"]),
     .library(name: "JWTAuthModule", type: .dynamic, targets: ["JWTAuthModule"]),
     .executable(name: "LLMGateway", targets: ["LLMGateway"]),
     .executable(name: "MetadataServer", targets: ["MetadataServer"]),
@@ -257,6 +258,7 @@ let package = Package(
     example("AddCustomResponse"),
     application("HelloApp"),
     application("EchoApp"),
+    application("FilesApp"),
     example("Basic"),
     example("BlockIP", of: "ExtAuthz"),
     example("BodyLogger", [nioCore]),

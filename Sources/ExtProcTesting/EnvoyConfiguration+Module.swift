@@ -10,8 +10,8 @@ extension EnvoyConfiguration {
     public var name: String
     /// Which of its filters.
     public var filter: String
-    /// The filter's configuration as JSON.
-    public var configurationJSON: String
+    /// What the filter's configuration is: a text, or a Struct, as JSON.
+    public var configuration: Configuration
     /// The filter answers requests itself, so that nothing follows it.
     public var isTerminal = false
     /// Envoy keeps the library when nobody uses it any more.
@@ -20,7 +20,29 @@ extension EnvoyConfiguration {
     public init(_ name: String, _ filter: String, configurationJSON: String = "{}") {
       self.name = name
       self.filter = filter
-      self.configurationJSON = configurationJSON
+      configuration = .json(configurationJSON)
+    }
+
+    public init(_ name: String, _ filter: String, configuration text: String) {
+      self.name = name
+      self.filter = filter
+      configuration = .text(text)
+    }
+
+    /// What a filter is configured with.
+    public enum Configuration: Sendable {
+      case text(String)
+      case json(String)
+    }
+  }
+}
+
+extension EnvoyConfiguration.Module.Configuration {
+  fileprivate func any() throws -> [String: Any] {
+    let prefix = "type.googleapis.com/google.protobuf."
+    return switch self {
+    case .text(let text): ["@type": prefix + "StringValue", "value": text]
+    case .json(let json): ["@type": prefix + "Struct", "value": try EnvoyConfiguration.fields(json)]
     }
   }
 }
@@ -52,10 +74,7 @@ extension EnvoyConfiguration.Module {
     [
       "dynamic_module_config": ["name": name, "do_not_close": staysLoaded] as [String: Any],
       key: filter,
-      "filter_config": [
-        "@type": "type.googleapis.com/google.protobuf.Struct",
-        "value": try EnvoyConfiguration.fields(configurationJSON),
-      ],
+      "filter_config": try configuration.any(),
     ]
   }
 }

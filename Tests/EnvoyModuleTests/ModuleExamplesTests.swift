@@ -78,4 +78,41 @@ struct ModuleExamplesTests {
       #expect(response.trailers["x-length"] == "5")
     }
   }
+
+  @Test("FilesApp serves the files of a folder, in ranges and compressed, and none beside it")
+  func files() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "files-\(UUID().uuidString)")
+    let root = folder.appending(path: "root")
+    try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for (name, text) in [("index.html", "home"), ("page.css", "plain"), ("page.css.gz", "zipped"), (".hidden", "x")] {
+      try Data(text.utf8).write(to: root.appending(path: name))
+    }
+    try Data("secret".utf8).write(to: folder.appending(path: "secret"))
+    try FileManager.default.createSymbolicLink(
+      at: root.appending(path: "link"), withDestinationURL: folder.appending(path: "secret"))
+    var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
+    configuration.modules = [.init("FilesApp", "files", configuration: root.path)]
+    configuration.modules[0].isTerminal = true
+    try await withEnvoy(configuration) { envoy in
+      let connection = try await HTTPConnection.connect(to: envoy.address)
+      let home = try await connection.get("/")
+      #expect(home.text == "home")
+      let part = try await connection.get("/page.css", fields: ["range": "bytes=1-2"])
+      #expect(part.status == 206)
+      #expect(part.text == "la")
+      #expect(part.fields["content-range"] == "bytes 1-2/5")
+      let beyond = try await connection.get("/page.css", fields: ["range": "bytes=5-"])
+      #expect(beyond.status == 416)
+      let zipped = try await connection.get("/page.css", fields: ["accept-encoding": "br;q=0, gzip"])
+      #expect(zipped.text == "zipped")
+      #expect(zipped.fields["content-encoding"] == "gzip")
+      let same = try await connection.get("/", fields: ["if-none-match": home.fields["etag"] ?? ""])
+      #expect(same.status == 304)
+      for path in ["/link", "/.hidden", "/../secret", "/%2e%2e/secret", "/nothing", "/page.css/x"] {
+        let response = try await HTTPConnection.connect(to: envoy.address).get(path)
+        #expect(response.status == 404, "\(path)")
+      }
+    }
+  }
 }

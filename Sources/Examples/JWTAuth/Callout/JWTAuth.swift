@@ -2,7 +2,7 @@
 
 // Lets only requests with a valid JSON Web Token pass, and tells the upstream its claims in headers decoded-<claim>.
 //
-// JWTAuthServer serves it over ext_proc, and JWTAuthModule is it as a filter within Envoy.
+// Server/ serves it over ext_proc, and Module/ is it as a filter within Envoy.
 //
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SKIP.
 

@@ -2,7 +2,7 @@
 
 // Adds a header to the request and one to the response, from which it also removes one.
 //
-// AddHeaderServer serves it over ext_proc, and AddHeaderModule is it as a filter within Envoy.
+// Server/ serves it over ext_proc, and Module/ is it as a filter within Envoy.
 //
 // Envoy processing mode: request_header_mode: SEND, response_header_mode: SEND.
 
