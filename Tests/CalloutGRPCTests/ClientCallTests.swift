@@ -126,7 +126,7 @@ struct ClientCallTests {
   func deadline() async throws {
     let resets = Events<HTTP2ErrorCode>()
     try await RawServer.run(resets: resets, answer: { _ in }) {
-      let call = try await $0.call("/x", timeout: .seconds(1))
+      let call = try await $0.call("/x", timeout: .seconds(5))
       #expect(await call.ending.status.code == .deadlineExceeded)
       #expect(await resets.next() == .cancel)
     }
