@@ -4,6 +4,7 @@ import CalloutTransport
 import Foundation
 import GRPCProxy
 import NIOCore
+import NIOPosix
 import Testing
 
 @Suite("much at a time", .serialized, .timeLimit(.minutes(2)))
@@ -19,8 +20,7 @@ struct VolumeTests {
         try await responses.send(message)
       }
     }
-    try await withProxy(to: [GRPCService("test.Hold", methods: [method])]) { proxy, _ in
-      let channel = try await proxy.connect()
+    try await withProxy(to: GRPCService("test.Hold", methods: [method])) { proxy, channel in
       var calls: [GRPCCall] = []
       for number in 0..<count {
         let call = try await channel.call("/test.Hold/Hold")
@@ -36,7 +36,6 @@ struct VolumeTests {
       }
       for call in calls where await call.ending.status != .ok { wrong += 1 }
       #expect(wrong == 0)
-      await channel.close()
     }
   }
 
@@ -54,8 +53,7 @@ struct VolumeTests {
         sent.add(message.readableBytes)
       }
     }
-    try await withProxy(to: [GRPCService("test.Volume", methods: [sink, source])]) { proxy, _ in
-      let channel = try await proxy.connect()
+    try await withProxy(to: GRPCService("test.Volume", methods: [sink, source])) { _, channel in
       let before = residentMemory()
       var most = 0
       var mostOnTheWay = 0
@@ -83,7 +81,25 @@ struct VolumeTests {
       #expect(mostOnTheWay < 8 * message.readableBytes)
       // The process has other tests' memory too.
       #expect(most - before < 256 * 1_024 * 1_024)
-      await channel.close()
+    }
+  }
+
+  /// Runs `body` with a backend, a proxy and a client on a thread of their own, so that other tests can go on beside it.
+  private func withProxy(
+    to service: GRPCService, _ body: (ProxyServer, GRPCChannel) async throws -> Void
+  ) async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    try await ended({ try? await group.shutdownGracefully() }) {
+      let backend = try await LocalServer.start([service], group: group)
+      let pool = try BackendPool(to: "\(backend.target)")
+      defer { pool.retire() }
+      let proxy = try await ProxyServer.start(Director { _ in .to(pool) }, group: group)
+      let channel = try await proxy.server.connect(on: group.next())
+      try await ended({
+        await channel.close()
+        await proxy.stop()
+        await backend.stop()
+      }) { try await body(proxy, channel) }
     }
   }
 

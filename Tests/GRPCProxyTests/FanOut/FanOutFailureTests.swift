@@ -101,10 +101,15 @@ struct FanOutFailureTests {
   func mergedTooLong(limit: Int?) async throws {
     let ends = Events<HTTP2ErrorCode?>()
     // Each message is short enough, and there is no end to them.
+    let begun = Events<Void>()
     let flood = GRPCMethod("Flood") { (_, responses, _) in
+      await begun.next()
       while true { try await responses.send(ByteBuffer(repeating: 7, count: 1_000)) }
     }
-    let waiting: BareMethod = { call, _ in ends.send(await call.closed()) }
+    let waiting: BareMethod = { call, _ in
+      begun.send()
+      ends.send(await call.closed())
+    }
     try await withServer([GRPCService("test.Any", methods: [flood])]) { flooding in
       try await withServer([GRPCService(unknownMethods: .bare("*", waiting))]) { waiting in
         let pools = try [flooding, waiting].map { try BackendPool(BackendSet("\($0.target)", [$0.backend])) }

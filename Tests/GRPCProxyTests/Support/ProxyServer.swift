@@ -20,7 +20,8 @@ struct LocalServer: Sendable {
   /// - Parameter clientTrustRoots: the issuers of clients' certificates, where those are needed.
   static func start(
     _ services: [GRPCService], at address: SocketAddress? = nil, tls identity: TLSIdentity? = nil,
-    clientTrustRoots: [UInt8]? = nil, maxConcurrentStreams: Int = 20_000, logger: Logger = Logger(label: "test")
+    clientTrustRoots: [UInt8]? = nil, maxConcurrentStreams: Int = 20_000, logger: Logger = Logger(label: "test"),
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) async throws -> LocalServer {
     var configuration = GRPCServer.Configuration()
     configuration.http2.maxConcurrentStreams = maxConcurrentStreams
@@ -33,8 +34,7 @@ struct LocalServer: Sendable {
     }
     let requested = try address ?? SocketAddress(ipAddress: "127.0.0.1", port: 0)
     let listener = try await Listener.bind(
-      to: requested, group: MultiThreadedEventLoopGroup.singleton,
-      tls: tls
+      to: requested, group: group, tls: tls
     ) { channel in
       try server.serve(channel)
     }
@@ -55,10 +55,12 @@ struct LocalServer: Sendable {
     await server.drain()
   }
 
-  func connect(maxMessageLength: Int = 4 * 1_024 * 1_024) async throws -> GRPCChannel {
+  func connect(
+    maxMessageLength: Int = 4 * 1_024 * 1_024, on eventLoop: (any EventLoop)? = nil
+  ) async throws -> GRPCChannel {
     var configuration = GRPCChannel.Configuration(tls: identity.map { .trusting($0) })
     configuration.maxMessageLength = maxMessageLength
-    return try await .connect(to: target, configuration: configuration)
+    return try await .connect(to: target, configuration: configuration, on: eventLoop)
   }
 
   /// As a backend of a proxy.
@@ -74,6 +76,7 @@ struct ProxyServer: Sendable {
   static func start(
     _ director: any StreamDirector, tls identity: TLSIdentity? = nil,
     configuration: GRPCProxy.Configuration = GRPCProxy.Configuration(),
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     services: (GRPCProxy) -> [GRPCService] = { [$0.unknownServices] }
   ) async throws -> ProxyServer {
     let summaries = Summaries()
@@ -81,7 +84,7 @@ struct ProxyServer: Sendable {
     configuration.callEnded = { summaries.note($0) }
     let proxy = GRPCProxy(director, configuration: configuration)
     return ProxyServer(
-      server: try await .start(services(proxy), tls: identity), summaries: summaries)
+      server: try await .start(services(proxy), tls: identity, group: group), summaries: summaries)
   }
 
   func connect() async throws -> GRPCChannel { try await server.connect() }
