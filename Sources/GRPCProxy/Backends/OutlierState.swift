@@ -15,15 +15,15 @@ struct OutlierState {
 
   /// Returns for how long the backend is left out from now on, where this call is the reason.
   mutating func callEnded(failed: Bool, at now: NIODeadline) -> Duration? {
-    guard let configuration else { return nil }
+    // Calls that were under way when it was left out say nothing new.
+    guard let configuration, isInlier(at: now) else { return nil }
     guard failed else {
       failures = 0
-      if isInlier(at: now) { ejections = 0 }
+      ejections = 0
       return nil
     }
     failures += 1
-    // Calls that were under way when it was left out say nothing new.
-    guard failures >= configuration.consecutiveFailures, isInlier(at: now) else { return nil }
+    guard failures >= configuration.consecutiveFailures else { return nil }
     failures = 0
     let time = min(configuration.ejectionTime * (1 << min(ejections, 20)), configuration.maxEjectionTime)
     ejections += 1
