@@ -8,14 +8,11 @@ struct RouteMatcher: Sendable {
   private let method: String?
   private let metadata: [(name: String, value: String?)]
 
-  private enum Authority {
-    /// With a port.
-    case exactly(String)
-    case host(String)
-    /// Hosts that end with it; it begins with a dot.
-    case below(String)
-    /// The same, with a port.
-    case belowExactly(String)
+  private struct Authority {
+    /// In lower case; of all hosts below one, it begins with a dot.
+    var text: String
+    var hasPort: Bool
+    var isSuffix: Bool
   }
 
   private enum Service {
@@ -27,10 +24,9 @@ struct RouteMatcher: Sendable {
   init(_ match: GRPCRoute.Match) {
     authority = match.authority.map { text in
       let text = text.lowercased()
-      let hasPort = Self.host(of: text) != text
-      guard text.hasPrefix("*.") else { return hasPort ? .exactly(text) : .host(text) }
-      let suffix = String(text.dropFirst())
-      return hasPort ? .belowExactly(suffix) : .below(suffix)
+      let isSuffix = text.hasPrefix("*.")
+      return Authority(
+        text: isSuffix ? String(text.dropFirst()) : text, hasPort: Self.host(of: text) != text, isSuffix: isSuffix)
     }
     service = match.service.map { $0.hasSuffix(".*") ? .inPackage(String($0.dropLast())) : .exactly($0) }
     method = match.method
@@ -57,12 +53,8 @@ struct RouteMatcher: Sendable {
   }
 
   private static func matches(_ name: String, _ authority: Authority) -> Bool {
-    switch authority {
-    case .exactly(let expected): name == expected
-    case .host(let expected): host(of: name) == expected
-    case .below(let suffix): host(of: name).hasSuffix(suffix)
-    case .belowExactly(let suffix): name.hasSuffix(suffix)
-    }
+    let name = authority.hasPort ? name : host(of: name)
+    return authority.isSuffix ? name.hasSuffix(authority.text) : name == authority.text
   }
 
   /// The authority without its port; brackets of an IPv6 address stay.
