@@ -6,10 +6,11 @@ import Synchronization
 
 /// One address of a backend: its connections, its calls, and what is known of its health. Safe to use from any thread.
 final class BackendMember: Sendable {
-  /// Which of the set's backends it is an address of.
-  let index: Int
   let backend: Backend
+  /// The backend's place in its set, where the same may be more than once.
+  let place: Int
   let connector: ClientConnector
+  private let resolver: NameResolver
   /// What calls of our own are sent with as `:authority`.
   var authority: String { backend.authority ?? backend.target.authority }
 
@@ -25,12 +26,16 @@ final class BackendMember: Sendable {
   }
 
   /// - Parameters:
-  ///   - index: which of the set's backends it is.
+  ///   - place: the backend's in the set.
   ///   - target: the backend's, or one of the addresses of its name.
-  init(_ index: Int, of set: BackendSet, at target: GRPCTarget) throws(GRPCStatus) {
-    self.index = index
-    backend = set.backends[index]
-    connector = try ClientConnector(target, host: backend.target.host, tls: backend.tls, set.connection)
+  init(
+    _ place: Int, at target: GRPCTarget, in set: BackendSet, resolver: NameResolver
+  ) throws(GRPCStatus) {
+    backend = set.backends[place]
+    self.place = place
+    self.resolver = resolver
+    connector = try ClientConnector(
+      target, host: backend.target.host, tls: backend.tls, set.connection, resolver: resolver)
     outliers = NIOLockedValueBox(OutlierState(set.outlierDetection))
   }
 
@@ -49,7 +54,7 @@ final class BackendMember: Sendable {
     var connection = connector.configuration
     connection.initialBackoff = interval / 2
     connection.maxBackoff = interval / 2
-    return try ClientConnector(connector.target, host: backend.target.host, tls: backend.tls, connection)
+    return try ClientConnector(connector.target, host: backend.target.host, tls: backend.tls, connection, resolver: resolver)
   }
 
   /// Takes no more calls, and closes its connections once they have none.

@@ -39,8 +39,8 @@ public final class BackendPool: Sendable {
     self.logger = logger
     members = NIOLockedValueBox(
       // A name stands for its addresses until they are known.
-      try configuration.backends.indices.map { index in
-        try BackendMember(index, of: configuration, at: configuration.backends[index].target)
+      try configuration.backends.enumerated().map { place, backend in
+        try BackendMember(place, at: backend.target, in: configuration, resolver: resolver)
       })
     startUpkeep(resolver)
   }
@@ -127,11 +127,12 @@ public final class BackendPool: Sendable {
     }
     let retired = members.withLockedValue { members -> [BackendMember] in
       let before = members
-      members = addresses.enumerated().flatMap { index, addresses in
-        let own = before.filter { $0.index == index }
+      members = addresses.enumerated().flatMap { place, addresses in
+        let own = before.filter { $0.place == place }
         guard let addresses else { return own }
         return addresses.compactMap { address in
-          own.first { $0.connector.target == address } ?? (try? BackendMember(index, of: configuration, at: address))
+          own.first { $0.connector.target == address }
+            ?? (try? BackendMember(place, at: address, in: configuration, resolver: resolver))
         }
       }
       return before.filter { member in !members.contains { $0 === member } }
