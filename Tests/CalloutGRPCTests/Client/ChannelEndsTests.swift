@@ -72,16 +72,17 @@ struct ChannelEndsTests {
 
   @Test("a server can be reached by a Unix-domain socket, and is called localhost")
   func unixSocket() async throws {
-    let path = "/tmp/callouts-client-\(UInt32.random(in: 0...(.max))).sock"
     let authority = GRPCMethod("Authority") { call in
       call.send { $0.writeString(call.headers[":authority"] ?? "none") }
       call.finish(.ok, trailers: [:])
       return IdleHandler()
     }
-    try await TestServer.run([authority], at: SocketAddress(unixDomainSocketPath: path)) { _ in
-      let channel = try await GRPCChannel.connect(to: #require(GRPCTarget("unix:\(path)")))
-      #expect(try await channel.ask("/test.Service/Authority") == "localhost")
-      await channel.close()
+    try await SocketPath.with { path in
+      try await TestServer.run([authority], at: path.address) { _ in
+        let channel = try await GRPCChannel.connect(to: #require(GRPCTarget("unix:\(path.path)")))
+        #expect(try await channel.ask("/test.Service/Authority") == "localhost")
+        await channel.close()
+      }
     }
   }
 }

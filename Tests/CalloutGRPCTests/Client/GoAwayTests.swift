@@ -110,31 +110,33 @@ struct GoAwayTests {
 
   @Test("a server that is replaced by another one under load loses no call")
   func restart() async throws {
-    let address = try SocketAddress(unixDomainSocketPath: "/tmp/callouts-restart-\(UInt32.random(in: 0...(.max))).sock")
-    try await TestServer.run(at: address) { old in
-      let channel = try await GRPCChannel.connect(to: address)
-      let call = try await channel.call(echoPath)
-      try await withThrowingTaskGroup(of: Void.self) { load in
-        for caller in 0..<10 {
-          load.addTask {
-            for number in 0..<100 {
-              let answer = try await channel.ask(echoPath, "\(caller) \(number)")
-              #expect(answer == "\(caller) \(number)")
+    try await SocketPath.with { path in
+      let address = try path.address
+      try await TestServer.run(at: address) { old in
+        let channel = try await GRPCChannel.connect(to: address)
+        let call = try await channel.call(echoPath)
+        try await withThrowingTaskGroup(of: Void.self) { load in
+          for caller in 0..<10 {
+            load.addTask {
+              for number in 0..<100 {
+                let answer = try await channel.ask(echoPath, "\(caller) \(number)")
+                #expect(answer == "\(caller) \(number)")
+              }
             }
           }
+          try await TestServer.run(at: address) { _ in
+            async let drained: Void = old.server.drain()
+            try await load.waitForAll()
+            #expect(try await channel.ask() == "x")
+            try await call.send(ByteBuffer(string: "still there"))
+            #expect(try await call.text() == "still there")
+            call.halfClose()
+            #expect(try await call.text() == nil)
+            await drained
+          }
         }
-        try await TestServer.run(at: address) { _ in
-          async let drained: Void = old.server.drain()
-          try await load.waitForAll()
-          #expect(try await channel.ask() == "x")
-          try await call.send(ByteBuffer(string: "still there"))
-          #expect(try await call.text() == "still there")
-          call.halfClose()
-          #expect(try await call.text() == nil)
-          await drained
-        }
+        await channel.close()
       }
-      await channel.close()
     }
   }
 }

@@ -107,7 +107,7 @@ struct ReconnectionTests {
   @Test("a server that says nothing has its time, and no more")
   func silentServer() async throws {
     try await FrameServer.run { server in
-      let channel = try await server.channel { $0.connectTimeout = .seconds(2) }
+      let channel = try await server.channel { $0.connectTimeout = .milliseconds(100) }
       let failure = await channel.failure()
       #expect(failure?.code == .unavailable)
       #expect(failure?.message.hasSuffix("no connection within 2000 ms") == true)

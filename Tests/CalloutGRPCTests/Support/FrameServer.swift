@@ -5,24 +5,28 @@ import NIOPosix
 import Synchronization
 
 /// An HTTP/2 server whose side of each connection a test plays itself, frame by frame.
+///
+/// It has a Unix-domain socket, where connecting takes no time: what times out then is what a test means.
 final class FrameServer: Sendable {
   private let listener: any Channel
   private let arrivals: AsyncStream<FrameConnection>
   private let connections: Mutex<[FrameConnection]>
 
-  /// Runs `body` with a server on a port of its own; what is open in the end is closed.
+  /// Runs `body` with a server; what is open in the end is closed.
   static func run(_ body: (FrameServer) async throws -> Void) async throws {
-    let server = try await FrameServer()
-    do {
-      try await body(server)
-    } catch {
+    try await SocketPath.with { path in
+      let server = try await FrameServer(path.address)
+      do {
+        try await body(server)
+      } catch {
+        await server.stop()
+        throw error
+      }
       await server.stop()
-      throw error
     }
-    await server.stop()
   }
 
-  private init() async throws {
+  private init(_ address: SocketAddress) async throws {
     let (arrivals, arrived) = AsyncStream.makeStream(of: FrameConnection.self)
     self.arrivals = arrivals
     listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -32,7 +36,7 @@ final class FrameServer: Sendable {
           try channel.pipeline.syncOperations.addHandler(FrameReader(received))
           arrived.yield(FrameConnection(channel, frames))
         }
-      }.bind(host: "127.0.0.1", port: 0).get()
+      }.bind(to: address).get()
     connections = Mutex([])
   }
 
