@@ -18,12 +18,7 @@ final class BackendMember: Sendable {
   let activeCalls = Atomic(0)
   private let isFailingChecks = Atomic(false)
   private let outliers: NIOLockedValueBox<OutlierState>
-  private let pools = NIOLockedValueBox(Pools())
-
-  private struct Pools {
-    var byEventLoop: [ObjectIdentifier: NIOLoopBound<ClientConnectionPool>] = [:]
-    var areRetired = false
-  }
+  private let pools = NIOLockedValueBox<[ObjectIdentifier: NIOLoopBound<ClientConnectionPool>]>([:])
 
   /// - Parameters:
   ///   - place: the backend's in the set.
@@ -39,12 +34,15 @@ final class BackendMember: Sendable {
     outliers = NIOLockedValueBox(OutlierState(set.outlierDetection))
   }
 
-  /// The connections from an event loop; called on it. Those of a member that has retired take no calls.
+  /// A call that had chosen it may have connected after it was retired.
+  deinit { retire() }
+
+  /// The connections from an event loop; called on it.
   func connections(on eventLoop: any EventLoop) -> ClientConnectionPool {
     pools.withLockedValue { pools in
-      if let pool = pools.byEventLoop[ObjectIdentifier(eventLoop)] { return pool }
+      if let pool = pools[ObjectIdentifier(eventLoop)] { return pool }
       let pool = NIOLoopBound(ClientConnectionPool(connector, on: eventLoop), eventLoop: eventLoop)
-      if pools.areRetired { pool.value.retire() } else { pools.byEventLoop[ObjectIdentifier(eventLoop)] = pool }
+      pools[ObjectIdentifier(eventLoop)] = pool
       return pool
     }.value
   }
@@ -54,15 +52,15 @@ final class BackendMember: Sendable {
     var connection = connector.configuration
     connection.initialBackoff = interval / 2
     connection.maxBackoff = interval / 2
-    return try ClientConnector(connector.target, host: backend.target.host, tls: backend.tls, connection, resolver: resolver)
+    return try ClientConnector(
+      connector.target, host: backend.target.host, tls: backend.tls, connection, resolver: resolver)
   }
 
   /// Takes no more calls, and closes its connections once they have none.
   func retire() {
     let pools = pools.withLockedValue { pools in
-      pools.areRetired = true
-      defer { pools.byEventLoop = [:] }
-      return Array(pools.byEventLoop.values)
+      defer { pools = [:] }
+      return Array(pools.values)
     }
     for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
   }
