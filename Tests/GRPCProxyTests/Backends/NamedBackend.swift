@@ -32,7 +32,8 @@ struct NamedBackend: Sendable {
       try server.serve(channel)
     }
     return NamedBackend(
-      name: name, server: LocalServer(server: server, listener: listener, identity: nil), closings: closings)
+      name: name, server: LocalServer(server: server, listener: listener, address: listener.address!, identity: nil),
+      closings: closings)
   }
 
   var address: SocketAddress { server.address }

@@ -23,7 +23,8 @@ struct SlowBackend: Sendable {
       connected.yield(channel)
     }
     return SlowBackend(
-      server: LocalServer(server: server, listener: listener, identity: nil), connections: connections)
+      server: LocalServer(server: server, listener: listener, address: listener.address!, identity: nil),
+      connections: connections)
   }
 
   var backend: Backend { server.backend }
