@@ -132,11 +132,10 @@ final class ClientCall: ClientStreamHandler {
   }
 
   func receiveEnd() {
-    // The server has said all that it has to say, whether or not it takes the rest of what we say.
+    // The answer is whole, whatever we would still send: not every server resets the stream then.
     returnCredit()
-    let ending = ending(of: .closed(.noError))
+    end(ending(of: .closed(.noError)))
     stream.reset(.cancel)
-    end(ending)
   }
 
   func outboundDrained() {
