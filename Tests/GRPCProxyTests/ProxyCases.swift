@@ -109,7 +109,7 @@ struct ProxyCase: Sendable {
       #expect(try await channel.ask("WaitForSleeper").texts() == ["ended"])
     },
     ProxyCase("deadline") { channel async throws in
-      let call = try await channel.call(PingService.path("Sleep"), timeout: .seconds(2))
+      let call = try await channel.call(PingService.path("Sleep"), timeout: .seconds(4))
       #expect(await call.ending.status.code == .deadlineExceeded)
       #expect(try await channel.ask("WaitForSleeper").texts() == ["ended"])
     },

@@ -146,7 +146,7 @@ class Cases:
         same(self._ask("WaitForSleeper")[0], b"ended")
 
     def deadline(self):
-        _, answers = self._converse("Sleep", timeout=2)
+        _, answers = self._converse("Sleep", timeout=4)
         same(failure(lambda: next(answers)).code(), grpc.StatusCode.DEADLINE_EXCEEDED)
         same(self._ask("WaitForSleeper")[0], b"ended")
 

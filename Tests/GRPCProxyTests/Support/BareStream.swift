@@ -131,6 +131,9 @@ struct BareResponse: Sendable {
   var hasEnded = false
   var code = HTTP2ErrorCode.noError
 
+  /// A header section; empty where there are not so many.
+  func section(_ index: Int) -> HeaderFields { sections.indices.contains(index) ? sections[index] : [:] }
+
   /// What the last section says of the call's end.
   var status: GRPCStatus? {
     guard let fields = sections.last, let number = fields["grpc-status"].flatMap(Int.init) else { return nil }
