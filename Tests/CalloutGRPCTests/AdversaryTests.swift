@@ -77,7 +77,7 @@ struct AdversaryTests {
   @Test("half a preface, or half a frame of SETTINGS, and silence is closed at the timeout", arguments: [10, 30])
   func silence(bytes: Int) async throws {
     var configuration = GRPCServer.Configuration()
-    configuration.limits.prefaceTimeout = .seconds(1)
+    configuration.limits.prefaceTimeout = .seconds(5)
     try await run(configuration: configuration) { server in
       let connection = try await RawConnection(to: server.address)
       connection.send(Array(RawConnection.greeting.prefix(bytes)))
