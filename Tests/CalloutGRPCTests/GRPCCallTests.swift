@@ -197,7 +197,7 @@ struct GRPCCallTests {
     let events = Events<String>()
     try await TestServer.run([.sleeping(events)]) { server in
       let channel = try await server.connect()
-      let call = try await channel.call("/test.Service/Sleep", timeout: .seconds(2))
+      let call = try await channel.call("/test.Service/Sleep", timeout: .seconds(5))
       await #expect(throws: GRPCStatus.self) { try await call.next() }
       #expect(await call.ending.status.code == .deadlineExceeded)
       #expect(await events.next() == "started")
