@@ -44,22 +44,24 @@ final class BackendStream {
   func giveUp(_ code: HTTP2ErrorCode) {
     handler = nil
     stream.reset(code)
-    leaveMember(failed: nil)
+    leaveMember(.none)
   }
 
-  /// - Parameter failed: whether the backend is to blame for the end; nil where that is not known.
-  private func leaveMember(failed: Bool?) {
+  /// What a call's end says of its backend.
+  private enum Verdict { case good, failing, none }
+
+  private func leaveMember(_ verdict: Verdict) {
     guard let member else { return }
     self.member = nil
     member.activeCalls.subtract(1, ordering: .relaxed)
-    if let failed { pool.callEnded(member, failed: failed) }
+    if verdict != .none { pool.callEnded(member, failed: verdict == .failing) }
   }
 }
 
 extension BackendStream: ClientConnectionSource {
   func connection(_ taker: @escaping ClientConnectionPool.Taker) {
     // Here again, the server did not look at the request: another may.
-    leaveMember(failed: nil)
+    leaveMember(.none)
     choose(taker, otherwise: GRPCStatus(.unavailable, "no backend of '\(pool.name)' is healthy"))
   }
 
@@ -73,7 +75,7 @@ extension BackendStream: ClientConnectionSource {
       switch result {
       case .success: taker(result)
       case .failure(let reason):
-        leaveMember(failed: true)
+        leaveMember(.failing)
         tried.append(member)
         choose(taker, otherwise: reason)
       }
@@ -113,7 +115,7 @@ extension BackendStream: ClientStreamHandler {
   func receiveEnd() {
     guard let trailers, let number = trailers["grpc-status"] else { return streamClosed(.closed(.noError)) }
     let code = GRPCStatus.Code(rawValue: Int(number) ?? GRPCStatus.Code.unknown.rawValue)
-    leaveMember(failed: code == .unavailable)
+    leaveMember(code == .unavailable ? .failing : .good)
     tell { $0.ended(code, trailers: trailers) }
   }
 
@@ -121,7 +123,7 @@ extension BackendStream: ClientStreamHandler {
 
   func streamClosed(_ ending: ClientStream.Ending) {
     let status = GRPCStatus(ending, httpStatus: httpStatus)
-    leaveMember(failed: status.code == .unavailable)
+    leaveMember(status.code == .unavailable ? .failing : .good)
     tell { $0.failed(status) }
   }
 

@@ -121,9 +121,9 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     responseLimit = requestLimit
     let upstream: any Upstream =
       switch direction.destination {
-      case .one(let pool): UpstreamCall(self, pool)
+      case .one(let pool): SingleUpstream(self, pool)
       case .many(let fanOut):
-        FanOutCall(self, fanOut, maxMessageLength: direction.maxMessageLength ?? Self.usualMessageLength)
+        FanOutUpstream(self, fanOut, maxMessageLength: direction.maxMessageLength ?? Self.usualMessageLength)
       }
     self.upstream = upstream
     upstream.open()

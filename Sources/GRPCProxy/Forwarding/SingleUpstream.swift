@@ -6,7 +6,7 @@ internal import NIOCore
 /// A call to one backend of a pool: to another one where the first cannot be connected to.
 ///
 /// Confined to the call's event loop.
-final class UpstreamCall: Upstream {
+final class SingleUpstream: Upstream {
   private unowned let call: ForwardedCall
   private var stream: BackendStream!
 
@@ -37,7 +37,7 @@ final class UpstreamCall: Upstream {
   }
 }
 
-extension UpstreamCall: BackendStreamHandler {
+extension SingleUpstream: BackendStreamHandler {
   func responseBegan(_ fields: HeaderFields) {
     call.respond(fields.forwardedResponse(isHead: true))
   }

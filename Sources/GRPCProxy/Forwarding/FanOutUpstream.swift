@@ -4,7 +4,7 @@ internal import CalloutTransport
 internal import NIOCore
 
 /// A call to many backends at once. Confined to the call's event loop.
-final class FanOutCall: Upstream {
+final class FanOutUpstream: Upstream {
   private unowned let call: ForwardedCall
   private let fanOut: FanOut
   private let maxMessageLength: Int
@@ -123,11 +123,11 @@ private final class Branch: BackendStreamHandler {
   var hasEnded = false
   /// What is to be merged.
   var answers = ByteBuffer()
-  private unowned let fanOut: FanOutCall
+  private unowned let fanOut: FanOutUpstream
   private var deframer: MessageDeframer
   private var uncredited = 0
 
-  init(_ fanOut: FanOutCall, _ call: ForwardedCall, _ pool: BackendPool, maxMessageLength: Int) {
+  init(_ fanOut: FanOutUpstream, _ call: ForwardedCall, _ pool: BackendPool, maxMessageLength: Int) {
     self.fanOut = fanOut
     name = pool.name
     deframer = MessageDeframer(maxMessageLength: maxMessageLength)
