@@ -161,3 +161,7 @@ extension HeaderFields {
     return values
   }
 }
+
+extension FramedMessage {
+  var text: String { String(buffer: payload) }
+}
