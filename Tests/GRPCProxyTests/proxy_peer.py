@@ -349,8 +349,11 @@ def backend(address, certificate=None, key=None):
     else:
         port = server.add_insecure_port(address)
     server.start()
+    parent = os.getppid()
     say(f"serving on {port}")
-    server.wait_for_termination()
+    # Not longer than the test that it is for, even where that was killed.
+    while os.getppid() == parent:
+        server.wait_for_termination(1)
     return 0
 
 
