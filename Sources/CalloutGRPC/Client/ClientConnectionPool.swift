@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+import Synchronization
 
 /// Gives calls connections to open their streams on. Confined to an event loop.
 package protocol ClientConnectionSource: AnyObject {
@@ -24,6 +25,19 @@ package final class ClientConnectionPool: ClientConnectionSource {
   private var pause: (end: NIODeadline, reason: GRPCStatus)?
 
   private enum State { case open, retired, closed }
+
+  /// Whether there are connections, or may be soon: what other threads may ask, for whom a pool on an event loop that has
+  /// ended is nothing to care for.
+  package let activity = Activity()
+
+  package final class Activity: Sendable {
+    private let connections = Atomic(0)
+
+    package var isActive: Bool { connections.load(ordering: .relaxed) > 0 }
+
+    fileprivate func began() { connections.add(1, ordering: .relaxed) }
+    fileprivate func ended() { connections.subtract(1, ordering: .relaxed) }
+  }
 
   package init(_ connector: ClientConnector, on eventLoop: any EventLoop) {
     self.connector = connector
@@ -64,6 +78,7 @@ package final class ClientConnectionPool: ClientConnectionSource {
   private func connect() {
     guard !isConnecting else { return }
     isConnecting = true
+    activity.began()
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
     connector.connect(on: eventLoop).whenComplete { result in
       bound.value.connectionAttempted(result.map(\.value).mapError { $0 as? GRPCStatus ?? GRPCStatus($0) })
@@ -74,12 +89,16 @@ package final class ClientConnectionPool: ClientConnectionSource {
     isConnecting = false
     switch result {
     case .success(let connection):
-      guard state != .closed else { return connection.close().whenComplete { _ in } }
+      guard state != .closed else {
+        activity.ended()
+        return connection.close().whenComplete { _ in }
+      }
       backoff.succeeded()
       pause = nil
       keep(connection)
       if state == .open { askAgain() } else { serveWaiting(otherwise: Self.closed) }
     case .failure(let reason):
+      activity.ended()
       pause = (.now() + TimeAmount(backoff.failed()), reason)
       serveWaiting(otherwise: reason)
     }
@@ -92,7 +111,10 @@ package final class ClientConnectionPool: ClientConnectionSource {
       self?.connections.removeAll { $0 === connection }
       self?.ending.append(connection)
     }
-    connection.becameClosed = { [weak self, unowned connection] in self?.ending.removeAll { $0 === connection } }
+    connection.becameClosed = { [weak self, activity, unowned connection] in
+      activity.ended()
+      self?.ending.removeAll { $0 === connection }
+    }
   }
 
   private func retireConnections() {

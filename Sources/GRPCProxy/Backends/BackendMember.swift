@@ -18,7 +18,9 @@ final class BackendMember: Sendable {
   let activeCalls = Atomic(0)
   private let isFailingChecks = Atomic(false)
   private let outliers: NIOLockedValueBox<OutlierState>
-  private let pools = NIOLockedValueBox<[ObjectIdentifier: NIOLoopBound<ClientConnectionPool>]>([:])
+  private let pools = NIOLockedValueBox<[ObjectIdentifier: Pool]>([:])
+
+  private typealias Pool = (bound: NIOLoopBound<ClientConnectionPool>, activity: ClientConnectionPool.Activity)
 
   /// - Parameters:
   ///   - place: the backend's in the set.
@@ -40,10 +42,11 @@ final class BackendMember: Sendable {
   /// The connections from an event loop; called on it.
   func connections(on eventLoop: any EventLoop) -> ClientConnectionPool {
     pools.withLockedValue { pools in
-      if let pool = pools[ObjectIdentifier(eventLoop)] { return pool }
-      let pool = NIOLoopBound(ClientConnectionPool(connector, on: eventLoop), eventLoop: eventLoop)
-      pools[ObjectIdentifier(eventLoop)] = pool
-      return pool
+      if let pool = pools[ObjectIdentifier(eventLoop)] { return pool.bound }
+      let pool = ClientConnectionPool(connector, on: eventLoop)
+      let bound = NIOLoopBound(pool, eventLoop: eventLoop)
+      pools[ObjectIdentifier(eventLoop)] = (bound, pool.activity)
+      return bound
     }.value
   }
 
@@ -62,7 +65,11 @@ final class BackendMember: Sendable {
       defer { pools = [:] }
       return Array(pools.values)
     }
-    for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
+    // An event loop that has ended has closed its connections, and runs nothing any more.
+    for pool in pools where pool.activity.isActive {
+      let bound = pool.bound
+      bound.eventLoop.execute { bound.value.retire() }
+    }
   }
 
   // MARK: Health
