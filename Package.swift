@@ -392,6 +392,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "EnvoyRunTests",
+      dependencies: ["EnvoyRun", "CalloutJSON", "CalloutServing", "ExtProcTesting", arguments],
+      swiftSettings: exampleSettings),
+    .testTarget(
       name: "EnvoyTests",
       dependencies: [
         "ExtProc", "NetworkExtProc", "ExtAuthz", "EnvoyAPI", "EnvoyConfigAPI", "XDS", "XDSConfig", "ExtProcTesting",

@@ -29,7 +29,7 @@ public enum EnvoyModule {
   public static func register(
     _ name: String, _ make: @escaping @Sendable (FilterConfiguration) throws -> CalloutServer
   ) {
-    Registry.shared.add(name) { try CalloutFilter(make($0), name: name) }
+    Registry.shared.add(name, .callout(make))
   }
 
   /// Registers an application as a filter of this name, which is a `terminal_filter`.
@@ -38,7 +38,7 @@ public enum EnvoyModule {
   public static func register<Application: HTTPApplication>(
     _ name: String, _ make: @escaping @Sendable (FilterConfiguration) throws -> Application
   ) {
-    Registry.shared.add(name) { ApplicationFilter(try make($0), name: name) }
+    Registry.shared.add(name, .application(make))
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CEnvoyABI
+internal import Callouts
 internal import Logging
 internal import Synchronization
 
@@ -26,46 +27,78 @@ final class FilterBox: Sendable {
 final class Registry: Sendable {
   static let shared = Registry()
 
-  typealias Factory = @Sendable (FilterConfiguration) throws -> any Filter
+  /// How a filter is made of its configuration.
+  enum Maker: Sendable {
+    case callout(@Sendable (FilterConfiguration) throws -> CalloutServer)
+    case application(@Sendable (FilterConfiguration) throws -> any HTTPApplication)
+  }
 
   private let state = Mutex(State())
 
   private struct State {
-    var factories: [String: Factory] = [:]
+    var makers: [String: Maker] = [:]
     var problems: [String] = []
     var isFilled = false
   }
 
-  func add(_ name: String, _ factory: @escaping Factory) {
+  func add(_ name: String, _ maker: Maker) {
     state.withLock { state in
-      if state.factories.updateValue(factory, forKey: name) != nil {
+      if state.makers.updateValue(maker, forKey: name) != nil {
         state.problems.append("it registers two filters '\(name)'")
       }
+      if name == Mounts.filter { state.problems.append("it registers '\(name)', which is a filter of every module") }
     }
   }
 
-  /// Has the user register filters, once; false where that is wrong, which is logged.
-  func fill() -> Bool {
+  /// Has the user register filters, once.
+  private func fill() {
     let isFirst = state.withLock { state in
       defer { state.isFilled = true }
       return !state.isFilled
     }
-    if isFirst {
-      LoggingSystem.bootstrap(EnvoyLogHandler.init)
-      if envoyModuleHasRegister() { envoyModuleRegister() }
-    }
-    let (isEmpty, problem) = state.withLock { ($0.factories.isEmpty, $0.problems.first) }
+    if isFirst, envoyModuleHasRegister() { envoyModuleRegister() }
+  }
+
+  /// Begins the module in Envoy; false where what it registers is wrong, which is logged.
+  func start() -> Bool {
+    LoggingSystem.bootstrap(EnvoyLogHandler.init)
+    fill()
+    let (isEmpty, problem) = state.withLock { ($0.makers.isEmpty, $0.problems.first) }
     let why = problem ?? (isEmpty ? "it registers no filter: define @c public func envoyModuleRegister()" : nil)
     if let why { EnvoyLog.error("the module cannot be used: \(why)") }
     return why == nil
   }
 
+  /// A line for each filter, `callout NAME` or `application NAME`, for who loads the module without an Envoy.
+  func describe() -> String {
+    fill()
+    return state.withLock(\.makers).sorted { $0.key < $1.key }.map { name, maker in
+      switch maker {
+      case .callout: "callout \(name)\n"
+      case .application: "application \(name)\n"
+      }
+    }.joined()
+  }
+
   func makeFilter(_ name: String, _ configuration: FilterConfiguration) throws -> any Filter {
-    let (factory, names) = state.withLock { ($0.factories[name], $0.factories.keys.sorted()) }
-    guard let factory else {
+    guard name != Mounts.filter else {
+      return ApplicationFilter(try Mounts(configuration, makeApplication), name: name)
+    }
+    let (maker, names) = state.withLock { ($0.makers[name], $0.makers.keys.sorted()) }
+    switch maker {
+    case .callout(let make): return try CalloutFilter(make(configuration), name: name)
+    case .application(let make): return ApplicationFilter(try make(configuration), name: name)
+    case nil:
       throw ModuleError("the module has no such filter; filter_name is one of \(names.joined(separator: ", "))")
     }
-    return try factory(configuration)
+  }
+
+  /// An application without a configuration of its own.
+  private func makeApplication(_ name: String) throws -> any HTTPApplication {
+    guard case .application(let make) = state.withLock({ $0.makers[name] }) else {
+      throw ModuleError("filter_config names '\(name)', which is no application of the module")
+    }
+    return try make(FilterConfiguration(text: ""))
   }
 }
 

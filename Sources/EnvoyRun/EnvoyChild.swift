@@ -18,9 +18,10 @@ final class EnvoyChild: Sendable {
   ) throws {
     let file = folder.appending(path: "envoy.yaml")
     try Data(configuration.utf8).write(to: file)
-    let link = folder.appending(path: "lib\(library.name).so")
-    try? FileManager.default.removeItem(at: link)
-    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: library.path)
+    // A copy, for whoever changes the library would change the code that runs.
+    let copy = folder.appending(path: "lib\(library.name).so")
+    try? FileManager.default.removeItem(at: copy)
+    try FileManager.default.copyItem(atPath: library.path, toPath: copy.path)
     adminFile = folder.appending(path: "admin")
     try? FileManager.default.removeItem(at: adminFile)
     let process = Process()

@@ -81,6 +81,8 @@ struct EnvoyRun: AsyncParsableCommand {
       let filter = try ModuleDescription(of: library).filter(named: filter, mounts: mounts)
       guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
       let executable = try EnvoyExecutable.find(envoy)
+      try FreePort.check(host, port, option: "--port")
+      if let tlsPort { try FreePort.check(host, tlsPort, option: "--tls-port") }
       try await Supervisor(
         command: self, executable: executable, source: source, library: library, filter: filter
       ).run()

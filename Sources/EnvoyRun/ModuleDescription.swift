@@ -40,14 +40,17 @@ struct ModuleDescription {
   /// Loads the library, whose calls of Envoy stay unbound meanwhile, and asks it.
   init(of library: ModuleLibrary) throws {
     file = URL(filePath: library.path).lastPathComponent
-    guard let handle = dlopen(library.path, RTLD_LAZY | RTLD_LOCAL) else {
+    // It keeps to the Swift that it was linked with, which need not be that of this program.
+    guard let handle = dlopen(library.path, RTLD_LAZY | RTLD_LOCAL | RTLD_DEEPBIND) else {
       throw RunError("\(library.path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason given")")
     }
     guard let symbol = dlsym(handle, "swift_callouts_describe_module") else {
       throw RunError("\(library.path) is no module of EnvoyModule: link that, and define envoyModuleRegister")
     }
-    typealias Describe = @convention(c) () -> UnsafePointer<CChar>?
-    let lines = unsafeBitCast(symbol, to: Describe.self)().map { String(cString: $0) } ?? ""
+    typealias Describe = @convention(c) () -> UnsafeMutablePointer<CChar>?
+    let text = unsafeBitCast(symbol, to: Describe.self)()
+    defer { free(text) }
+    let lines = text.map { String(cString: $0) } ?? ""
     filters = lines.split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ", maxSplits: 1)
       guard words.count == 2, let kind = ModuleFilter.Kind(rawValue: String(words[0])) else { return nil }

@@ -52,9 +52,8 @@ struct ModuleSource {
     guard let product = [name, "\(name)Module"].first(where: products.contains) else {
       throw RunError("the package has no dynamic library '\(name)': it has \(products.joined(separator: ", "))")
     }
-    // Apart from other builds, which have other flags.
     let flags = [
-      "--configuration", configuration.rawValue, "--scratch-path", ".build/envoyrun", "-Xswiftc", "-static-stdlib",
+      "--configuration", configuration.rawValue, "--scratch-path", Self.scratch, "-Xswiftc", "-static-stdlib",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
     ]
     try await Command.run("swift", ["build", "--product", product] + flags)
@@ -62,9 +61,12 @@ struct ModuleSource {
     return ModuleLibrary(path: "\(folder.trimmingCharacters(in: .whitespacesAndNewlines))/lib\(product).so")
   }
 
+  /// Apart from other builds, which have other flags.
+  private static let scratch = ".build/envoyrun"
+
   /// The package's dynamic libraries.
   private static func libraries() async throws -> [String] {
-    let json = try await Command.output("swift", ["package", "describe", "--type", "json"])
+    let json = try await Command.output("swift", ["package", "--scratch-path", scratch, "describe", "--type", "json"])
     let package = try JSONDecoder().decode(Package.self, from: Data(json.utf8))
     return package.products.filter { $0.type.library?.contains("dynamic") == true }.map(\.name)
   }

@@ -104,7 +104,7 @@ struct ApplicationTests {
       ("/api", "api"), ("/api/x", "api"), ("/api?y", "api"), ("/apix", "rest"), ("/", "rest"), ("/api/v2/z", "v2"),
     ])
   func mounts(path: String, name: String) async throws {
-    try await withApplication("mounts") { envoy in
+    try await withApplication("mounted") { envoy in
       let response = try await HTTPConnection.connect(to: envoy.address).get(path)
       #expect(response.text == name)
     }

@@ -10,7 +10,7 @@ import TrialCallouts
     TrialApplication(limits: RequestLimits(body: 4, time: .milliseconds(50)))
   }
   EnvoyModule.register("application that does not start") { _ in TrialApplication(failsToStart: true) }
-  EnvoyModule.register("mounts") { _ in
+  EnvoyModule.register("mounted") { _ in
     Mounts(["/": Named(name: "rest"), "/api": Named(name: "api"), "/api/v2/": Named(name: "v2")])
   }
   EnvoyModule.register("configured") { configuration in

@@ -56,10 +56,16 @@ static inline bool envoyModuleHasRegister(void) { return envoyModuleRegister != 
 /// Where the module was loaded from.
 const char *_Nullable envoyModulePath(void);
 
-// MARK: What the module defines and Envoy calls
+// MARK: What the module defines
 
 /// By this name a hook is written in Swift.
 #define SWIFT_HOOK(name) __attribute__((swift_name(name)))
+
+/// Lines that say which filters the module has; not called by Envoy, and without one. The caller frees it.
+const char *_Nullable swift_callouts_describe_module(void)
+    SWIFT_HOOK("describeModule()");
+
+// What Envoy calls.
 
 const char *_Nullable envoy_dynamic_module_on_program_init(void)
     SWIFT_HOOK("programInit()");

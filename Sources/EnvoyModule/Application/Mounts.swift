@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import HTTPTypes
+internal import SwiftProtobuf
 
 /// Several applications as one, each for the paths below its prefix.
 ///
@@ -11,6 +12,10 @@ public struct Mounts: HTTPApplication {
   private let mounts: [(prefix: [UInt8], application: any HTTPApplication)]
 
   public init(_ applications: KeyValuePairs<String, any HTTPApplication>) {
+    self.init(applications.map { ($0.key, $0.value) })
+  }
+
+  private init(_ applications: [(String, any HTTPApplication)]) {
     mounts =
       applications.map { prefix, application in
         (Array(prefix.hasSuffix("/") ? prefix.dropLast().utf8 : prefix[...].utf8), application)
@@ -46,5 +51,25 @@ public struct Mounts: HTTPApplication {
     guard path.starts(with: prefix) else { return false }
     return path.count == prefix.count || path[prefix.count] == UInt8(ascii: "/")
       || path[prefix.count] == UInt8(ascii: "?")
+  }
+}
+
+extension Mounts {
+  /// The name of the filter that every module has: applications of the module on the prefixes that its configuration says.
+  static let filter = "mounts"
+
+  /// - Parameters:
+  ///   - configuration: JSON, `{"/prefix": "application"}`.
+  ///   - make: makes an application by its name.
+  init(_ configuration: FilterConfiguration, _ make: (String) throws -> any HTTPApplication) throws {
+    let mounts = (try? Google_Protobuf_Struct(jsonString: configuration.text))?.fields ?? [:]
+    guard !mounts.isEmpty else { throw ModuleError(#"filter_config is not of the form {"/prefix": "application"}"#) }
+    self.init(
+      try mounts.map { prefix, value in
+        guard prefix.hasPrefix("/"), case .stringValue(let name) = value.kind else {
+          throw ModuleError("filter_config has '\(prefix)', where a prefix begins with / and has an application's name")
+        }
+        return (prefix, try make(name))
+      })
   }
 }

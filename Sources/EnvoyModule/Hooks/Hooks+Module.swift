@@ -14,11 +14,15 @@ internal import SwiftProtobuf
 @c(envoy_dynamic_module_on_program_init) @implementation
 package func programInit() -> UnsafePointer<CChar>? {
   stayLoaded()
-  guard Registry.shared.fill() else { return nil }
+  guard Registry.shared.start() else { return nil }
   // Envoy warns where the version is not its own.
   let version: StaticString = envoyHasMetadataStruct() ? "v0.2.0" : "v0.1.0"
   return UnsafeRawPointer(version.utf8Start).assumingMemoryBound(to: CChar.self)
 }
+
+/// For `envoyrun`, which loads a module without an Envoy: nothing of Envoy's may be called.
+@c(swift_callouts_describe_module) @implementation
+package func describeModule() -> UnsafePointer<CChar>? { UnsafePointer(strdup(Registry.shared.describe())) }
 
 @c(envoy_dynamic_module_on_http_filter_config_new) @implementation
 package func filterConfigNew(
