@@ -10,9 +10,11 @@ extension ProcessingRequest {
 
   /// A request about headers or trailers.
   ///
-  /// - Parameter attributes: those that go with it, or nil where there are none.
+  /// - Parameters:
+  ///   - headers: in order. No generic collection, which would not be specialized for another module.
+  ///   - attributes: those that go with it, or nil where there are none.
   package init(
-    _ phase: Phase, _ headers: some Collection<RawHeader>, endOfStream: Bool, attributes: Google_Protobuf_Struct?
+    _ phase: Phase, _ headers: UnsafeBufferPointer<RawHeader>, endOfStream: Bool, attributes: Google_Protobuf_Struct?
   ) throws(CalloutError) {
     // ProcessingRequest{<phase>: HttpHeaders{headers = 1 HeaderMap{headers = 1 HeaderValue{key = 1, raw_value = 3}},
     // end_of_stream = 3}}

@@ -6,10 +6,8 @@ import NIOCore
 
 /// An Envoy that runs.
 final class EnvoyChild: Sendable {
-  private let pid: Int32
+  private let process: SpawnedProcess
   private let adminFile: URL
-  private let (ends, ended) = AsyncStream.makeStream(of: Int32.self)
-  private let exit: Task<Int32, Never>
 
   /// Starts it; what it prints goes where envoyrun's own output goes.
   init(
@@ -24,38 +22,30 @@ final class EnvoyChild: Sendable {
     try FileManager.default.copyItem(atPath: library.path, toPath: copy.path)
     adminFile = folder.appending(path: "admin")
     try? FileManager.default.removeItem(at: adminFile)
-    let process = Process()
-    process.executableURL = URL(filePath: executable)
-    process.arguments =
+    let arguments =
       [
         "--config-path", file.path, "--admin-address-path", adminFile.path, "--disable-hot-restart", "--log-level",
         logLevel,
       ] + (workers.map { ["--concurrency", "\($0)"] } ?? [])
-    process.environment = ProcessInfo.processInfo.environment
+    let environment = ProcessInfo.processInfo.environment
       .merging(["ENVOY_DYNAMIC_MODULES_SEARCH_PATH": folder.path]) { $1 }
-    let (ends, ended) = (ends, ended)
-    process.terminationHandler = { process in
-      // As a shell says it: 128 and the signal.
-      ended.yield(process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0))
-    }
-    exit = Task { await ends.first { _ in true } ?? 0 }
-    do { try process.run() } catch { throw RunError("\(executable) cannot be run: \(error)") }
-    pid = process.processIdentifier
+    process = try SpawnedProcess(executable, arguments, environment: environment)
   }
 
   /// The exit code; waits for it.
-  var status: Int32 { get async { await exit.value } }
+  var status: Int32 { get async { await process.status } }
 
   /// Ends it, and waits until it has ended.
   func end() async {
-    kill(pid, SIGTERM)
+    process.send(SIGTERM)
     await withTaskGroup(of: Void.self) { tasks in
-      tasks.addTask { _ = await self.exit.value }
-      tasks.addTask { if (try? await Task.sleep(for: Self.timeToEnd)) != nil { kill(self.pid, SIGKILL) } }
-      await tasks.next()
+      tasks.addTask {
+        guard (try? await Task.sleep(for: Self.timeToEnd)) != nil else { return }
+        self.process.send(SIGKILL)
+      }
+      _ = await process.status
       tasks.cancelAll()
     }
-    _ = await exit.value
   }
 
   /// Says where it listens, once it does.

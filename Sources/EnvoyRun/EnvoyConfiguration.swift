@@ -40,8 +40,16 @@ struct EnvoyConfiguration {
     }
     return [
       "admin": ["address": socket("127.0.0.1", 0)],
+      "overload_manager": ["resource_monitors": [connectionLimit]],
       "static_resources": ["listeners": .array(listeners), "clusters": .array(upstream.map { [cluster($0)] } ?? [])],
     ]
+  }
+
+  /// Envoy warns where there is none.
+  private var connectionLimit: JSONValue {
+    var limit = typed("envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig")
+    limit["max_active_downstream_connections"] = 50_000
+    return ["name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit]
   }
 
   // MARK: Listeners
@@ -81,6 +89,8 @@ struct EnvoyConfiguration {
     // Trailers of HTTP/1 are for those who ask for them.
     manager["http_protocol_options"] = ["enable_trailers": true]
     manager["stream_idle_timeout"] = "0s"
+    // An application has no one behind it to whom the request's number would matter.
+    if filter.kind == .application { manager["generate_request_id"] = false }
     manager["route_config"] = ["virtual_hosts": [virtualHost(altSvc: altSvc)]]
     manager["http_filters"] = .array(filters)
     return ["name": "envoy.filters.network.http_connection_manager", "typed_config": manager]

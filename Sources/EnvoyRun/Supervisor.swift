@@ -40,7 +40,6 @@ struct Supervisor {
         executable, try configuration.yaml(), library, in: folder, workers: command.workers,
         logLevel: command.logLevel)
       let event = await nextEvent(envoy, signals)
-      await envoy.end()
       switch event {
       case .signal: return
       case .ended(let status): throw ExitCode(status)
@@ -49,6 +48,7 @@ struct Supervisor {
     }
   }
 
+  /// What happens first; then Envoy has ended.
   private func nextEvent(_ envoy: EnvoyChild, _ signals: UnixSignalsSequence) async -> Event {
     await withTaskGroup(of: Event?.self) { tasks in
       tasks.addTask {
@@ -62,7 +62,11 @@ struct Supervisor {
       }
       if command.reload { tasks.addTask { await changed().map(Event.changed) } }
       defer { tasks.cancelAll() }
-      for await case let event? in tasks { return event }
+      for await case let event? in tasks {
+        // The task that waits for its end cannot be cancelled.
+        if case .ended = event {} else { await envoy.end() }
+        return event
+      }
       return .signal
     }
   }

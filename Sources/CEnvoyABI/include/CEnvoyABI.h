@@ -150,6 +150,11 @@ bool envoy_dynamic_module_callback_http_get_header(
 bool envoy_dynamic_module_callback_http_set_header(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
 bool envoy_dynamic_module_callback_http_add_header(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
 
+// The same, as functions of the module's. Swift makes one of functions that differ in nothing but what they call, and
+// takes the addresses of Envoy's for it, so that the library could not be loaded where there is no Envoy.
+void envoySetHeader(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
+void envoyAddHeader(EnvoyPointer envoy, int kind, EnvoyBytes name, EnvoyBytes value);
+
 size_t envoy_dynamic_module_callback_http_get_body_size(EnvoyPointer envoy, int kind);
 size_t envoy_dynamic_module_callback_http_get_body_chunks_size(EnvoyPointer envoy, int kind);
 bool envoy_dynamic_module_callback_http_get_body_chunks(EnvoyPointer envoy, int kind, EnvoyBytes *_Nonnull chunks);

@@ -8,14 +8,14 @@ internal import SwiftProtobuf
 /// What a hook is asked about waits in Envoy, and so does what follows it in its direction. Envoy calls only about what
 /// arrives, so that the answer to a hook that waited is put into what Envoy keeps meanwhile.
 final class CalloutExchange: FilterStream, @unchecked Sendable {
-  private(set) var filter: CalloutFilter
-  private(set) var context: CalloutContext
-  var request = Course()
-  var response = Course()
+  @exclusivity(unchecked) private(set) var filter: CalloutFilter
+  @exclusivity(unchecked) private(set) var context: CalloutContext
+  @exclusivity(unchecked) var request = Course()
+  @exclusivity(unchecked) var response = Course()
   /// What a hook is at work on.
-  var asked: Asked?
+  @exclusivity(unchecked) var asked: Asked?
   /// The client was answered: nothing more is asked.
-  var isAnswered = false
+  @exclusivity(unchecked) var isAnswered = false
   /// What the exchange failed with.
   var failure: (any Error)?
   /// Envoy's dynamic metadata, for a hook that does not run on the worker.
@@ -23,8 +23,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   /// The exchange ended while a hook was at work.
   private var wasInterrupted = false
   /// The direction whose hook of Envoy's is running.
-  private(set) var hook: Direction?
-  private var isAdvancing = false
+  @exclusivity(unchecked) private(set) var hook: Direction?
+  @exclusivity(unchecked) private var isAdvancing = false
 
   init(_ envoy: EnvoyStream, _ filter: CalloutFilter, id: Int) {
     self.filter = filter
@@ -33,8 +33,12 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     context.setStream(self)
   }
 
+  // Its coroutines would take memory each time.
+  @inline(__always)
   subscript(direction: Direction) -> Course {
-    get { direction == .request ? request : response }
+    _read {
+      if direction == .request { yield request } else { yield response }
+    }
     _modify {
       if direction == .request { yield &request } else { yield &response }
     }
@@ -107,14 +111,13 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
 
   /// Something of the direction is still to be answered, or to arrive before it can be.
   func isWaiting(_ direction: Direction) -> Bool {
-    let course = self[direction]
-    if let stream = course.stream { return course.isStreamWaiting(stream) }
+    if let stream = self[direction].stream { return self[direction].isStreamWaiting(stream) }
     if let asked, asked.phase.direction == direction, !asked.isSettled { return true }
-    return !course.queue.isEmpty || course.awaitsRest
+    return !self[direction].queue.isEmpty || self[direction].awaitsRest
   }
 
   func handles(_ part: Course.Part, _ direction: Direction) -> Bool {
-    filter.phases.contains(part.phase(direction))
+    filter.handles(part.phase(direction))
   }
 
   // MARK: One after the other

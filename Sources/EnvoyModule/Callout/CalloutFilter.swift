@@ -7,11 +7,14 @@ internal import Synchronization
 final class CalloutFilter: Filter {
   let callout: CalloutServer
   let configuration: CalloutServer.Configuration
-  let phases: Set<Phase>
+  /// A bit for each phase that a hook handles.
+  private let phases: Int
+  /// The directions that a stream's hook handles.
+  private let streams: (request: Bool, response: Bool)
   let requestAttributes: [Attribute]
   let responseAttributes: [Attribute]
   let logger: Logger
-  private let streams = Atomic(0)
+  private let count = Atomic(0)
   private let warned = Mutex<Set<String>>([])
 
   /// Throws a `ModuleError` where Envoy's filters cannot do what the callout's configuration wants.
@@ -19,7 +22,12 @@ final class CalloutFilter: Filter {
     self.callout = callout
     let configuration = callout.configuration
     self.configuration = configuration
-    phases = callout.handledPhases(configuration)
+    let phases = callout.handledPhases(configuration)
+    self.phases = phases.reduce(0) { $0 | 1 << $1.rawValue }
+    func isStream(_ direction: Direction) -> Bool {
+      configuration.body(of: direction).delivery == .stream && phases.contains { $0.direction == direction }
+    }
+    streams = (isStream(.request), isStream(.response))
     requestAttributes = try configuration.requestAttributes.map(Attribute.init)
     responseAttributes = try configuration.responseAttributes.map(Attribute.init)
     logger = Logger(label: name)
@@ -29,12 +37,14 @@ final class CalloutFilter: Filter {
   var runsOnWorker: Bool { configuration.hookExecutor == .eventLoop }
 
   func makeStream(_ envoy: EnvoyStream) -> FilterStream {
-    CalloutExchange(envoy, self, id: streams.wrappingAdd(1, ordering: .relaxed).newValue)
+    CalloutExchange(envoy, self, id: count.wrappingAdd(1, ordering: .relaxed).newValue)
   }
+
+  func handles(_ phase: Phase) -> Bool { phases & 1 << phase.rawValue != 0 }
 
   /// The direction is handled by a stream's hook.
   func handlesStream(_ direction: Direction) -> Bool {
-    configuration.body(of: direction).delivery == .stream && phases.contains { $0.direction == direction }
+    direction == .request ? streams.request : streams.response
   }
 
   /// Logs what is ignored of a reply, once for each such thing.

@@ -51,7 +51,7 @@ struct Course {
     hasEnded = endOfStream
     isWithoutBody = endOfStream
     if filter.handlesStream(direction) { delivery = .stream }
-    guard !endOfStream, delivery == nil, filter.phases.contains(Part.body.phase(direction)) else { return }
+    guard !endOfStream, delivery == nil, filter.handles(Part.body.phase(direction)) else { return }
     let handling = filter.configuration.body(of: direction)
     delivery = handling.delivery
     limit = handling.limit ?? .max

@@ -47,22 +47,29 @@ enum HeaderKind: Int32 {
 }
 
 extension EnvoyStream {
-  typealias Headers = LazyMapCollection<UnsafeBufferPointer<EnvoyHeader>, ProcessingRequest.RawHeader>
+  typealias Headers = UnsafeBufferPointer<ProcessingRequest.RawHeader>
 
   /// Calls `body` with all headers of a map, in order.
   func withHeaders<Result>(_ kind: HeaderKind, _ body: (Headers) throws -> Result) rethrows -> Result {
     let count = envoy_dynamic_module_callback_http_get_headers_size(pointer, kind.rawValue)
-    return try withUnsafeTemporaryAllocation(of: EnvoyHeader.self, capacity: max(count, 1)) { headers in
+    return try withUnsafeTemporaryAllocation(of: EnvoyHeader.self, capacity: max(count, 1)) { found in
       let isThere =
-        count > 0 && envoy_dynamic_module_callback_http_get_headers(pointer, kind.rawValue, headers.baseAddress!)
-      let all = UnsafeBufferPointer(rebasing: headers[..<(isThere ? count : 0)])
-      return try body(
-        all.lazy.map {
-          (
-            UnsafeRawBufferPointer(start: $0.name, count: $0.nameLength),
-            UnsafeRawBufferPointer(start: $0.value, count: $0.valueLength)
-          )
-        })
+        count > 0 && envoy_dynamic_module_callback_http_get_headers(pointer, kind.rawValue, found.baseAddress!)
+      return try withUnsafeTemporaryAllocation(
+        of: ProcessingRequest.RawHeader.self, capacity: max(count, 1)
+      ) { headers in
+        let count = isThere ? count : 0
+        for index in 0..<count {
+          let header = found[index]
+          headers.initializeElement(
+            at: index,
+            to: (
+              UnsafeRawBufferPointer(start: header.name, count: header.nameLength),
+              UnsafeRawBufferPointer(start: header.value, count: header.valueLength)
+            ))
+        }
+        return try body(Headers(start: headers.baseAddress, count: count))
+      }
     }
   }
 
@@ -86,7 +93,7 @@ extension EnvoyStream {
   }
 
   func set(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ kind: HeaderKind) {
-    _ = envoy_dynamic_module_callback_http_set_header(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(value))
+    envoySetHeader(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(value))
   }
 
   func set(_ name: String, _ value: String, _ kind: HeaderKind) {
@@ -94,12 +101,11 @@ extension EnvoyStream {
   }
 
   func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ kind: HeaderKind) {
-    _ = envoy_dynamic_module_callback_http_add_header(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(value))
+    envoyAddHeader(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(value))
   }
 
   func remove(_ name: UnsafeRawBufferPointer, _ kind: HeaderKind) {
-    _ = envoy_dynamic_module_callback_http_set_header(
-      pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(pointer: nil, length: 0))
+    envoySetHeader(pointer, kind.rawValue, EnvoyBytes(name), EnvoyBytes(pointer: nil, length: 0))
   }
 
   func remove(_ name: String, _ kind: HeaderKind) { name.withBytes { remove($0, kind) } }

@@ -13,9 +13,9 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
 
   let envoy: EnvoyStream
   /// Envoy has the filter still.
-  private(set) var isOpen = true
+  @exclusivity(unchecked) private(set) var isOpen = true
   /// Bytes that were sent to the client in this turn.
-  var written = 0
+  @exclusivity(unchecked) var written = 0
   private let turns = Mutex(Turns())
 
   /// So many bytes may be written before a turn ends. Envoy's HTTP/2 sends nothing before, and closes a connection for
