@@ -21,16 +21,25 @@ enum Command {
 
   /// What a program prints.
   static func output(_ name: String, _ arguments: [String]) async throws -> String {
-    let process = try process(name, arguments)
+    guard let path = find(name) else { throw RunError("there is no '\(name)' on the path") }
+    let (status, output) = try await result(path, arguments)
+    guard status == 0 else {
+      throw RunError("'\(name) \(arguments.prefix(2).joined(separator: " "))' failed, see above")
+    }
+    return output
+  }
+
+  /// How a program at a path ends, and what it prints.
+  static func result(_ path: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(filePath: path)
+    process.arguments = arguments
     let pipe = Pipe()
     process.standardOutput = pipe
     try process.run()
     let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw RunError("'\(name) \(arguments.prefix(2).joined(separator: " "))' failed, see above")
-    }
-    return output
+    return (process.terminationStatus, output)
   }
 
   /// What a program at a path prints; nothing that it says of failures is shown.

@@ -144,6 +144,7 @@ struct EnvoyConfiguration {
       "name": .string(library),
       "typed_config": typed("envoy.extensions.compression.\(library).compressor.v3.\(message)"),
     ]
+    if name == compressions.first { compressor["choose_first"] = true }
     return ["name": .string("envoy.filters.http.compressor.\(library)"), "typed_config": compressor]
   }
 

@@ -46,7 +46,7 @@ struct EnvoyRun: AsyncParsableCommand {
 
   @Option(help: "Envoy's worker threads. (default: one for each core)")
   var workers: Int?
-  @Option(help: "Compress answers: gzip, br and zstd, with commas between, the best first.")
+  @Option(help: "Compress answers: gzip, br and zstd, with commas between; the first is preferred.")
   var compress: CompressionList?
   @Flag(help: "Build and start again when the package's sources, or the library, change.")
   var reload = false
@@ -59,6 +59,10 @@ struct EnvoyRun: AsyncParsableCommand {
   var buildConfiguration = BuildConfiguration.release
   @Flag(help: "Print Envoy's configuration, and exit.")
   var printEnvoyConfig = false
+
+  // For envoyrun itself, which loads modules in a process of their own.
+  @Flag(help: .hidden)
+  var describe = false
 
   func validate() throws {
     guard (cert == nil) == (key == nil) else { throw ValidationError("give --cert and --key together, or neither") }
@@ -76,9 +80,12 @@ struct EnvoyRun: AsyncParsableCommand {
 
   mutating func run() async throws {
     do {
+      guard !describe else {
+        return print(try ModuleDescription.text(of: ModuleLibrary(path: module)), terminator: "")
+      }
       let source = ModuleSource(module, buildConfiguration)
       let library = try await source.library()
-      let filter = try ModuleDescription(of: library).filter(named: filter, mounts: mounts)
+      let filter = try await ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
       guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
       let executable = try EnvoyExecutable.find(envoy)
       try FreePort.check(host, port, option: "--port")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
 import CalloutJSON
 import Foundation
 
@@ -37,9 +38,23 @@ struct ModuleDescription {
     self.file = file
   }
 
-  /// Loads the library, whose calls of Envoy stay unbound meanwhile, and asks it.
-  init(of library: ModuleLibrary) throws {
-    file = URL(filePath: library.path).lastPathComponent
+  /// Has another process ask the library: this one would keep its code, and whatever it has started.
+  ///
+  /// Throws `ExitCode` where that process has said what is wrong.
+  static func ask(_ library: ModuleLibrary) async throws -> ModuleDescription {
+    guard let program = Bundle.main.executablePath else { throw RunError("envoyrun does not find itself") }
+    let (status, text) = try await Command.result(program, [library.path, "--describe"])
+    guard status == 0 else { throw ExitCode(2) }
+    let filters = text.split(separator: "\n").compactMap { line -> ModuleFilter? in
+      let words = line.split(separator: " ", maxSplits: 1)
+      guard words.count == 2, let kind = ModuleFilter.Kind(rawValue: String(words[0])) else { return nil }
+      return ModuleFilter(name: String(words[1]), kind: kind)
+    }
+    return ModuleDescription(filters: filters, file: URL(filePath: library.path).lastPathComponent)
+  }
+
+  /// Loads the library, whose calls of Envoy stay unbound, and asks it.
+  static func text(of library: ModuleLibrary) throws -> String {
     // It keeps to the Swift that it was linked with, which need not be that of this program.
     guard let handle = dlopen(library.path, RTLD_LAZY | RTLD_LOCAL | RTLD_DEEPBIND) else {
       throw RunError("\(library.path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason given")")
@@ -50,12 +65,7 @@ struct ModuleDescription {
     typealias Describe = @convention(c) () -> UnsafeMutablePointer<CChar>?
     let text = unsafeBitCast(symbol, to: Describe.self)()
     defer { free(text) }
-    let lines = text.map { String(cString: $0) } ?? ""
-    filters = lines.split(separator: "\n").compactMap { line in
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard words.count == 2, let kind = ModuleFilter.Kind(rawValue: String(words[0])) else { return nil }
-      return ModuleFilter(name: String(words[1]), kind: kind)
-    }
+    return text.map { String(cString: $0) } ?? ""
   }
 
   /// The filter to use; the only one where none is named.

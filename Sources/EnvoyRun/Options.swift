@@ -31,7 +31,7 @@ struct HostPort: ExpressibleByArgument {
   }
 }
 
-/// Ways to compress answers, the best first.
+/// Ways to compress answers; the first is taken where a client likes several alike.
 struct CompressionList: ExpressibleByArgument {
   let names: [String]
 

@@ -20,7 +20,7 @@ struct Supervisor {
 
   private enum Event {
     case signal
-    case ended(Int32)
+    case ended(EnvoyChild, Int32)
     case changed(ModuleLibrary)
   }
 
@@ -33,42 +33,35 @@ struct Supervisor {
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(at: folder) }
     let identity = try selfSigned(in: folder)
+    let (events, happened) = AsyncStream.makeStream(of: Event.self)
+    let stopping = Task { for await _ in signals { happened.yield(.signal) } }
+    defer { stopping.cancel() }
+    var next = events.makeAsyncIterator()
     var library = library
     while true {
       let configuration = command.envoyConfiguration(filter, library, identity: identity)
       let envoy = try EnvoyChild(
         executable, try configuration.yaml(), library, in: folder, workers: command.workers,
         logLevel: command.logLevel)
-      let event = await nextEvent(envoy, signals)
+      let watching = watch(envoy) { happened.yield($0) }
+      var event = await next.next()
+      // The end of one that was replaced is no news.
+      while case .ended(let other, _) = event, other !== envoy { event = await next.next() }
+      for task in watching { task.cancel() }
       switch event {
-      case .signal: return
-      case .ended(let status): throw ExitCode(status)
-      case .changed(let new): library = new
+      case .signal, nil: return await envoy.end()
+      case .ended(_, let status): throw ExitCode(status)
+      case .changed(let new):
+        await envoy.end()
+        library = new
       }
     }
   }
 
-  /// What happens first; then Envoy has ended.
-  private func nextEvent(_ envoy: EnvoyChild, _ signals: UnixSignalsSequence) async -> Event {
-    await withTaskGroup(of: Event?.self) { tasks in
-      tasks.addTask {
-        for await _ in signals { return .signal }
-        return nil
-      }
-      tasks.addTask { .ended(await envoy.status) }
-      tasks.addTask {
-        await envoy.announce()
-        return nil
-      }
-      if command.reload { tasks.addTask { await changed().map(Event.changed) } }
-      defer { tasks.cancelAll() }
-      for await case let event? in tasks {
-        // The task that waits for its end cannot be cancelled.
-        if case .ended = event {} else { await envoy.end() }
-        return event
-      }
-      return .signal
-    }
+  private func watch(_ envoy: EnvoyChild, _ tell: @escaping @Sendable (Event) -> Void) -> [Task<Void, Never>] {
+    var tasks = [Task { tell(.ended(envoy, await envoy.status)) }, Task { await envoy.announce() }]
+    if command.reload { tasks.append(Task { if let library = await changed() { tell(.changed(library)) } }) }
+    return tasks
   }
 
   /// Waits for a change that can be built; nil where the task is cancelled.

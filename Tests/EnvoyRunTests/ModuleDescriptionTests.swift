@@ -50,7 +50,7 @@ struct ModuleDescriptionTests {
 
   @Test("a file that is no library, and a source that is not there, are told as that")
   func library() async {
-    #expect(throws: RunError.self) { try ModuleDescription(of: ModuleLibrary(path: "/dev/null")) }
+    #expect(throws: RunError.self) { try ModuleDescription.text(of: ModuleLibrary(path: "/dev/null")) }
     await #expect(throws: RunError.self) { try await ModuleSource("/nowhere/libM.so", .release).library() }
     #expect(ModuleLibrary(path: "/a/libHello.so").name == "Hello")
   }
