@@ -10,8 +10,10 @@ Rounds measure every variant, one after the other, so that what else the machine
 """
 
 import argparse
+import atexit
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -114,6 +116,7 @@ def main():
     parser.add_argument("--requests", type=int, default=40_000)
     options = parser.parse_args()
     folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
     with open(folder + "/hello.py", "w") as file:
         file.write(HELLO_PY)
     environment = {**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": os.path.abspath(options.modules)}
