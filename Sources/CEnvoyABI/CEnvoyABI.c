@@ -11,6 +11,11 @@ const char *envoyModulePath(void) {
   return dladdr((const void *)&envoyModulePath, &info) != 0 ? info.dli_fname : NULL;
 }
 
+void **envoyThreadObject(void) {
+  static _Thread_local void *object;
+  return &object;
+}
+
 void envoySetHeader(void *envoy, int kind, EnvoyBytes name, EnvoyBytes value) {
   envoy_dynamic_module_callback_http_set_header(envoy, kind, name, value);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import NIOCore
 
-/// The headers or trailers that the proxy sent, read from the received bytes when asked for.
+/// The headers or trailers that the proxy sent, read from where they are when asked for.
 ///
 /// A header that nobody asks for costs no allocation. Names are compared in any case; Envoy sends them in lower
 /// case, the pseudo-headers such as `:path` among them. Source: `envoy.service.ext_proc.v3.HttpHeaders`.
@@ -9,20 +9,37 @@ public struct HTTPHeaders: Sendable {
   /// No body and no trailers follow.
   public let endOfStream: Bool
 
-  /// A serialized HttpHeaders or HttpTrailers message; both hold their HeaderMap in field 1.
-  private let message: ByteBuffer
+  private let storage: Storage
+
+  private enum Storage {
+    case received(ByteBuffer)
+    case lazy(LazyHeaders)
+  }
 
   init(_ message: ByteBuffer) throws(CalloutError) {
-    self.message = message
+    storage = .received(message)
     endOfStream = try Self.check(message)
+  }
+
+  package init(_ headers: LazyHeaders) {
+    storage = .lazy(headers)
+    endOfStream = headers.endOfStream
   }
 
   /// No headers, and a body may follow.
   static let none = HTTPHeaders()
 
   private init() {
-    message = ByteBuffer()
+    storage = .received(ByteBuffer())
     endOfStream = false
+  }
+
+  /// A serialized HttpHeaders or HttpTrailers message; both hold their HeaderMap in field 1.
+  private var message: ByteBuffer {
+    switch storage {
+    case .received(let message): message
+    case .lazy(let headers): headers.message
+    }
   }
 
   /// The first value of a header, invalid UTF-8 repaired, or nil where it is missing.

@@ -10,6 +10,8 @@ extension HeaderMutation {
     static let routing = Traits(rawValue: 2)
     /// Envoy's mutation rules have a say in a name.
     static let ruled = Traits(rawValue: 4)
+    /// A header is removed.
+    static let removing = Traits(rawValue: 8)
   }
 
   // HeaderMutation{set_headers = 1, remove_headers = 2}, HeaderValueOption{header = 1, append = 2, append_action = 3},
@@ -40,6 +42,7 @@ extension HeaderMutation {
   mutating func addRemoval(_ name: String) {
     name.withBytes { name in
       traits.formUnion(Self.traits(of: name, isSet: false))
+      traits.insert(.removing)
       serialized.appendProtobuf(size: Protobuf.sizeOfField(name.count)) { $0.bytes(field: 2, name) }
     }
   }
@@ -94,34 +97,47 @@ extension HeaderMutation {
   /// All changes, in order.
   package var changes: [Change] {
     var changes: [Change] = []
-    forEachChange { name, value in
-      let name = String(decoding: name, as: UTF8.self)
-      changes.append(value.map { .set(name: name, value: Array($0), $1) } ?? .remove(name: name))
+    forEachField { bytes, isSetting, range in
+      if isSetting {
+        Self.readSetting(bytes, range) { name, value, action in
+          changes.append(.set(name: String(decoding: name, as: UTF8.self), value: Array(value), action))
+        }
+      } else {
+        changes.append(.remove(name: String(decoding: bytes[range], as: UTF8.self)))
+      }
     }
     return changes
   }
 
-  /// Calls `body` with each change in order: with the value and what happens to others, or nil where the header is
-  /// removed. The bytes are those of the message.
-  package func forEachChange(
-    _ body: (_ name: UnsafeRawBufferPointer, _ setting: (UnsafeRawBufferPointer, Action)?) -> Void
+  /// Calls `body` with the name of each header that is removed, in order. The bytes are those of the message.
+  package func forEachRemoval(_ body: (_ name: UnsafeRawBufferPointer) -> Void) {
+    guard traits.contains(.removing) else { return }
+    forEachField { bytes, isSetting, range in
+      if !isSetting { body(UnsafeRawBufferPointer(rebasing: bytes[range])) }
+    }
+  }
+
+  /// Calls `body` with each header that is set, in order. The bytes are those of the message.
+  package func forEachSetting(
+    _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, Action) -> Void
   ) {
+    forEachField { bytes, isSetting, range in if isSetting { Self.readSetting(bytes, range, body) } }
+  }
+
+  @inline(__always)
+  private func forEachField(_ body: (UnsafeRawBufferPointer, _ isSetting: Bool, Range<Int>) -> Void) {
     serialized.withUnsafeBytes { bytes in
       var reader = ProtobufReader(bytes)
       // It was written here, so reading it cannot fail.
       while let tag = try? reader.nextTag(), let range = try? reader.readRange() {
-        if tag.field == 2 {
-          body(UnsafeRawBufferPointer(rebasing: bytes[range]), nil)
-        } else {
-          Self.readSetting(bytes, range, body)
-        }
+        body(bytes, tag.field == 1, range)
       }
     }
   }
 
   private static func readSetting(
     _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>,
-    _ body: (UnsafeRawBufferPointer, (UnsafeRawBufferPointer, Action)?) -> Void
+    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Action) -> Void
   ) {
     var option = ProtobufReader(bytes, range: range)
     guard (try? option.nextTag()) != nil, let header = try? option.readRange() else { return }
@@ -132,8 +148,8 @@ extension HeaderMutation {
     // An action that is not there is the first of them.
     let action = (try? option.nextTag())?.field == 3 ? (try? option.readVarint()).map { Int($0) } : nil
     body(
-      UnsafeRawBufferPointer(rebasing: bytes[name]),
-      (UnsafeRawBufferPointer(rebasing: bytes[value]), action.flatMap(Action.init) ?? .append))
+      UnsafeRawBufferPointer(rebasing: bytes[name]), UnsafeRawBufferPointer(rebasing: bytes[value]),
+      action.flatMap(Action.init) ?? .append)
   }
 
   /// Throws where a name or a value holds bytes for which Envoy would refuse the whole reply.

@@ -37,13 +37,15 @@ public struct ProcessingRequest: Sendable {
   public let observabilityMode: Bool
 
   let protocolConfiguration: ProtocolConfiguration?
-  private let serialized: ByteBuffer
+  let serialized: ByteBuffer
+  /// Headers that are not in `serialized`, of a request that no proxy sent.
+  var lazyHeaders: LazyHeaders?
   /// Where in `serialized` the part that the request is about lies.
-  private let contentRange: Range<Int>
-  private var extras: Extras?
+  let contentRange: Range<Int>
+  var extras: Extras?
 
   /// What few requests have, kept apart so that the others are cheap to pass on.
-  private final class Extras: Sendable {
+  final class Extras: Sendable {
     let metadataFields: [UInt8]
     let attributeFields: [UInt8]
     let joined: [UInt8]?
@@ -51,19 +53,15 @@ public struct ProcessingRequest: Sendable {
     /// The body that was collected from earlier requests and this one.
     let collected: HTTPBody?
 
-    init(_ scan: borrowing Scan) {
-      metadataFields = scan.metadataFields
-      attributeFields = scan.attributeFields
-      joined = scan.joined
-      flowControl = scan.flowControl
-      collected = nil
-    }
-
-    init(collected: HTTPBody) {
-      metadataFields = []
-      attributeFields = []
-      joined = nil
-      flowControl = nil
+    init(
+      metadataFields: [UInt8] = [], attributeFields: [UInt8] = [], joined: [UInt8]? = nil,
+      flowControl: FlowControl? = nil,
+      collected: HTTPBody? = nil
+    ) {
+      self.metadataFields = metadataFields
+      self.attributeFields = attributeFields
+      self.joined = joined
+      self.flowControl = flowControl
       self.collected = collected
     }
   }
@@ -101,7 +99,19 @@ public struct ProcessingRequest: Sendable {
   /// The headers of a header request, or the trailers of a trailer request.
   ///
   /// Throws `CalloutError` where the bytes are no header map.
-  public func headers() throws(CalloutError) -> HTTPHeaders { try HTTPHeaders(content) }
+  public func headers() throws(CalloutError) -> HTTPHeaders {
+    if let lazyHeaders { return HTTPHeaders(lazyHeaders) }
+    return try HTTPHeaders(content)
+  }
+
+  /// Copies headers that nobody has read yet, for they are about to change or to go.
+  package func copyHeaders() { lazyHeaders?.copy() }
+
+  /// Gives headers up that nobody has read yet, and copies them if somebody is left who could read them.
+  package mutating func giveUpHeaders() {
+    if lazyHeaders != nil, !isKnownUniquelyReferenced(&lazyHeaders) { copyHeaders() }
+    lazyHeaders = nil
+  }
 
   /// The body of a body request: what the proxy sent, or what was collected where the callout is to have it whole.
   ///
@@ -123,7 +133,15 @@ public struct ProcessingRequest: Sendable {
 
   /// The whole request as the generated message, with all that this type does not show.
   public func message() throws -> ProcessingRequestMessage {
-    try ProcessingRequestMessage(serializedBytes: Array(buffer: serialized))
+    var all = Array(buffer: serialized)
+    // Of a request that no proxy sent.
+    if all.isEmpty { all = attributeFields }
+    if let phase, let headers = lazyHeaders?.message {
+      all.appendProtobuf(size: Protobuf.sizeOfField(headers.readableBytes)) {
+        $0.bytes(field: phase.rawValue, headers)
+      }
+    }
+    return try ProcessingRequestMessage(serializedBytes: all)
   }
 }
 
@@ -134,7 +152,7 @@ extension ProcessingRequest {
     try serialized.readProtobuf { bytes throws(CalloutError) in try scan.read(bytes) }
     self.init(
       phase: scan.phase, observabilityMode: scan.observabilityMode, protocolConfiguration: scan.protocolConfiguration,
-      serialized: serialized, contentRange: scan.content, extras: scan.hasExtras ? Extras(scan) : nil)
+      serialized: serialized, lazyHeaders: nil, contentRange: scan.content, extras: scan.extras)
   }
 
   /// One pass over the top-level fields. Repeated fields follow protobuf's rules: of a oneof the last one counts,
@@ -149,8 +167,12 @@ extension ProcessingRequest {
     var attributeFields: [UInt8] = []
     var flowControl: FlowControl?
 
-    var hasExtras: Bool {
-      !metadataFields.isEmpty || !attributeFields.isEmpty || joined != nil || flowControl != nil
+    var extras: Extras? {
+      let hasNone = metadataFields.isEmpty && attributeFields.isEmpty && joined == nil && flowControl == nil
+      return hasNone
+        ? nil
+        : Extras(
+          metadataFields: metadataFields, attributeFields: attributeFields, joined: joined, flowControl: flowControl)
     }
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) throws(CalloutError) {

@@ -7,7 +7,7 @@ extension ProcessingResponse {
   /// The same response as a reply of this package, where it was written as a generated message.
   ///
   /// Throws a `CalloutError` where Envoy would refuse the message, or it says what no reply can.
-  package func asReply(to phase: Phase) throws(CalloutError) -> ProcessingResponse {
+  package consuming func asReply(to phase: Phase) throws(CalloutError) -> ProcessingResponse {
     guard case .message(let message) = content else { return self }
     _ = try message.checkedBytes(phase, nil)
     let attachments = try message.attachments()

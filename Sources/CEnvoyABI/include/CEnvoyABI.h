@@ -56,6 +56,9 @@ static inline bool envoyModuleHasRegister(void) { return envoyModuleRegister != 
 /// Where the module was loaded from.
 const char *_Nullable envoyModulePath(void);
 
+/// A place for an object of the thread's own, at first empty.
+void *_Nullable *_Nonnull envoyThreadObject(void);
+
 // MARK: What the module defines
 
 /// By this name a hook is written in Swift.

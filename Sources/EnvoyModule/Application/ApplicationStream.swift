@@ -8,7 +8,7 @@ internal import NIOCore
 final class ApplicationStream: FilterStream, @unchecked Sendable {
   let filter: ApplicationFilter
   private(set) var trailers: HTTPFields?
-  private var task: Task<Void, Never>?
+  private var handling: Handling?
   private var clock: Task<Void, Never>?
   /// The request is here to its end.
   private var hasEnded = false
@@ -32,7 +32,9 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   override func requestHeaders(endOfStream: Bool) -> HeadersStatus {
     hasEnded = endOfStream
     let request = HTTPRequest(envoy)
-    task = start { await self.run(request) }
+    let handling = Handling(request, self)
+    self.handling = handling
+    start(handling)
     runReady()
     if let time = filter.limits.time, stage != .ended { startClock(time) }
     return .wait
@@ -60,13 +62,26 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   }
 
   override func streamEnded() {
-    task?.cancel()
+    handling?.cancel()
     clock?.cancel()
     wakeReader()
     wakeWriters()
   }
 
   // MARK: The handler
+
+  private final class Handling: StreamWork {
+    private let request: HTTPRequest?
+    // Kept by the task that does the work.
+    private unowned(unsafe) let stream: ApplicationStream
+
+    init(_ request: HTTPRequest?, _ stream: ApplicationStream) {
+      self.request = request
+      self.stream = stream
+    }
+
+    override func run() async { await stream.run(request) }
+  }
 
   private func run(_ request: HTTPRequest?) async {
     do {
@@ -112,7 +127,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
       guard (try? await Task.sleep(for: time)) != nil else { return }
       self.inLaterTurn {
         guard self.isOpen, self.stage != .ended else { return }
-        self.task?.cancel()
+        self.handling?.cancel()
         self.answer(HTTPFailure(.gatewayTimeout))
         self.wakeReader()
         self.wakeWriters()

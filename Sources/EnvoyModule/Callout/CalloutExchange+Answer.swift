@@ -6,12 +6,12 @@ extension CalloutExchange {
   /// Does what a hook answered.
   ///
   /// Throws a `CalloutError` where Envoy's ext_proc would refuse it, or a filter cannot do it; then nothing is done.
-  func apply(_ response: ProcessingResponse, _ asked: Asked) throws(CalloutError) {
-    let response = try response.asReply(to: asked.phase)
+  func apply(_ response: consuming ProcessingResponse, _ asked: Asked) throws(CalloutError) {
+    response = try (consume response).asReply(to: asked.phase)
     if let phase = response.phase, phase != asked.phase {
       throw .illegal("it is about \(phase), but \(asked.phase) was asked")
     }
-    switch response.content {
+    switch (consume response).content {
     case .headers(let reply): try apply(reply, asked)
     case .body(let reply): try apply(reply, asked)
     case .trailers(let reply): try apply(reply, asked.phase.direction)
@@ -24,7 +24,7 @@ extension CalloutExchange {
     }
   }
 
-  private func apply(_ reply: HeadersReply, _ asked: Asked) throws(CalloutError) {
+  private func apply(_ reply: consuming HeadersReply, _ asked: Asked) throws(CalloutError) {
     if let body = try apply(reply, asked.phase) {
       replaceBody(body, asked.phase.direction)
     } else {

@@ -29,7 +29,7 @@ extension CalloutExchange {
     }
     switch delivery {
     case .chunks, .stream:
-      if self[direction].queue.last != .body { self[direction].queue.append(.body) }
+      self[direction].queue.append(.body)
       advance(in: direction)
       takePiece(direction)
       return .wait
@@ -56,7 +56,7 @@ extension CalloutExchange {
   /// What a hook is asked about of a body, and whether Envoy has the bytes still; nil where there is nothing.
   func bodyRequest(
     _ direction: Direction, _ phase: Phase
-  ) throws(CalloutError) -> (ProcessingRequest, isInEnvoy: Bool)? {
+  ) -> (ProcessingRequest, isInEnvoy: Bool)? {
     let course = self[direction]
     let isWhole = course.delivery == .whole
     var chunks: [UnsafeRawBufferPointer] = []
@@ -65,7 +65,7 @@ extension CalloutExchange {
     if course.isHeld, !(isInHook && envoy.isReceivedBuffered(direction)) { chunks += envoy.body(.buffered(direction)) }
     if isInHook { chunks += envoy.body(.received(direction)) }
     guard course.hasEndedInBody || chunks.contains(where: { !$0.isEmpty }) else { return nil }
-    let request = try ProcessingRequest(phase, chunks, endOfStream: course.hasEndedInBody)
+    let request = ProcessingRequest(phase, chunks, endOfStream: course.hasEndedInBody)
     let isInEnvoy = isWhole || !course.isHeld
     if !isInEnvoy { drain(direction) }
     return (request, isInEnvoy)
@@ -122,7 +122,7 @@ extension CalloutExchange {
       return
     }
     self[direction].delivery = nil
-    self[direction].queue = []
+    self[direction].queue = PartQueue()
     self[direction].replacement = bytes
     envoy.drainBody(.buffered(direction))
     if self[direction].hasEnded {

@@ -42,7 +42,6 @@ extension CalloutExchange: CalloutStreamSink {
   func send(_ part: StreamedImmediateResponse.Part) throws {
     try checkOpen()
     try part.check()
-    isAnswered = true
     switch part {
     case .headers(let status, let headers, let endOfStream):
       envoy.sendResponseHeaders(status, HeaderMutation(append: headers).answerHeaders, endOfStream: endOfStream)
@@ -87,18 +86,16 @@ extension CalloutExchange: CalloutStreamSink {
     guard asked.phase == .requestHeaders else {
       throw .illegal("a streamed immediate response can only answer request headers, not \(asked.phase)")
     }
-    // The exchange is at work on it until it is written.
-    let writing = Asked(asked.request, asked.phase, asked.part, isInEnvoy: true)
-    self.asked = writing
-    writing.task = start {
-      do {
-        try await streamed.send(to: self)
-      } catch {
-        self.failed(error)
-      }
-      self.asked = nil
-      if self.isOpen { self.hookEnded() } else { self.hookEndedLate() }
-    }
+    isAnswered = true
+    let answering = StreamedAnswer(streamed, self)
+    self.answering = answering
+    start(answering)
+  }
+
+  fileprivate func answered(_ error: (any Error)?) {
+    answering = nil
+    if let error { failed(error) }
+    if !isOpen { hookEndedLate() }
   }
 
   private func failed(_ error: any Error) {
@@ -107,5 +104,26 @@ extension CalloutExchange: CalloutStreamSink {
     failure = failure ?? error
     // Part of the answer has gone: Envoy resets the client's stream for another.
     answer(ImmediateResponse(status: 500, body: "", details: "callout_failed"))
+  }
+}
+
+/// An answer to the client that is being written.
+final class StreamedAnswer: StreamWork {
+  private let response: StreamedImmediateResponse
+  // Kept by the task that does the work.
+  private unowned(unsafe) let exchange: CalloutExchange
+
+  init(_ response: StreamedImmediateResponse, _ exchange: CalloutExchange) {
+    self.response = response
+    self.exchange = exchange
+  }
+
+  override func run() async {
+    do {
+      try await response.send(to: exchange)
+      exchange.answered(nil)
+    } catch {
+      exchange.answered(error)
+    }
   }
 }

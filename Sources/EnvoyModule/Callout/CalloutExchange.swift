@@ -10,11 +10,13 @@ internal import SwiftProtobuf
 final class CalloutExchange: FilterStream, @unchecked Sendable {
   @exclusivity(unchecked) private(set) var filter: CalloutFilter
   @exclusivity(unchecked) private(set) var context: CalloutContext
-  @exclusivity(unchecked) var request = Course()
-  @exclusivity(unchecked) var response = Course()
+  /// The request's and the response's.
+  private let courses = UnsafeMutablePointer<Course>.allocate(capacity: 2)
   /// What a hook is at work on.
   @exclusivity(unchecked) var asked: Asked?
-  /// The client was answered: nothing more is asked.
+  /// An answer to the client that is being written piece by piece.
+  @exclusivity(unchecked) var answering: StreamedAnswer?
+  /// The client was answered, or is being: nothing more is asked.
   @exclusivity(unchecked) var isAnswered = false
   /// What the exchange failed with.
   var failure: (any Error)?
@@ -29,19 +31,20 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   init(_ envoy: EnvoyStream, _ filter: CalloutFilter, id: Int) {
     self.filter = filter
     context = CalloutContext(streamID: id, peer: nil, logger: filter.logger)
+    for index in 0..<2 { (courses + index).initialize(to: Course()) }
     super.init(envoy)
     context.setStream(self)
   }
 
-  // Its coroutines would take memory each time.
-  @inline(__always)
+  deinit {
+    courses.deinitialize(count: 2)
+    courses.deallocate()
+  }
+
+  // One yield each, and in memory of its own: only then it is inlined, and no coroutine takes memory.
   subscript(direction: Direction) -> Course {
-    _read {
-      if direction == .request { yield request } else { yield response }
-    }
-    _modify {
-      if direction == .request { yield &request } else { yield &response }
-    }
+    @inline(__always) _read { yield courses[direction == .request ? 0 : 1] }
+    @inline(__always) _modify { yield &courses[direction == .request ? 0 : 1] }
   }
 
   // MARK: Envoy's hooks
@@ -133,16 +136,16 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     repeat {
       askNext()
       runReady()
-    } while asked == nil && isOpen && !isAnswered && !(request.queue.isEmpty && response.queue.isEmpty)
+    } while asked == nil && isOpen && !isAnswered && !(self[.request].queue.isEmpty && self[.response].queue.isEmpty)
     (hook, isAdvancing) = outer
     if !isAdvancing { release(except: direction) }
   }
 
   private func askNext() {
     while asked == nil, isOpen, !isAnswered {
-      if let part = request.takeNext() {
+      if let part = self[.request].queue.takeFirst() {
         ask(part, .request)
-      } else if let part = response.takeNext() {
+      } else if let part = self[.response].queue.takeFirst() {
         ask(part, .response)
       } else {
         break
@@ -152,7 +155,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
 
   /// A hook has ended that may have waited.
   func hookEnded() {
-    if !isAdvancing { advance(in: nil) }
+    if isOpen, !isAdvancing { advance(in: nil) }
   }
 
   /// Lets go on what has been answered, but for the direction whose hook of Envoy's this is within.
@@ -166,20 +169,24 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   }
 
   private func proceed(_ direction: Direction) {
-    let isHeld = response.isHeld
+    let isHeld = self[.response].isHeld
     envoy.proceed(direction)
     // The response was Envoy's own, and began meanwhile.
-    response.isStuck = !EnvoyStream.continuesDirectionsApart && direction == .request && response.isHeld && !isHeld
+    self[.response].isStuck =
+      !EnvoyStream.continuesDirectionsApart && direction == .request && self[.response].isHeld && !isHeld
   }
 
   override func streamEnded() {
-    asked?.task?.cancel()
-    for stream in [request.stream, response.stream] { stream?.cancel() }
+    asked?.cancel()
+    answering?.cancel()
+    for index in 0..<2 { courses[index].stream?.breakOff() }
     if !isBusy { end() }
   }
 
   /// Hooks are at work.
-  private var isBusy: Bool { asked != nil || request.stream?.isRunning == true || response.stream?.isRunning == true }
+  private var isBusy: Bool {
+    asked != nil || answering != nil || (0..<2).contains { courses[$0].stream?.isRunning == true }
+  }
 
   /// A hook has ended after the exchange; the last of them ends it for good.
   func hookEndedLate() {

@@ -4,8 +4,8 @@ internal import NIOCore
 
 /// One direction of an exchange: what arrived of it, and waits.
 struct Course {
-  /// What a hook is asked about.
-  enum Part {
+  /// What a hook is asked about, in the order in which it arrives.
+  enum Part: UInt8, CaseIterable {
     case headers, body, trailers
 
     func phase(_ direction: Direction) -> Phase {
@@ -20,8 +20,8 @@ struct Course {
     }
   }
 
-  /// What is to be asked about, in order: the body's bytes are in Envoy.
-  var queue: [Part] = []
+  /// What is to be asked about: the body's bytes are in Envoy.
+  var queue = PartQueue()
   /// Envoy waits for us to let the direction go on.
   var isHeld = false
   /// Nothing more will arrive.
@@ -57,9 +57,23 @@ struct Course {
     limit = handling.limit ?? .max
   }
 
-  /// The next part to ask about.
-  mutating func takeNext() -> Part? { queue.isEmpty ? nil : queue.removeFirst() }
-
   /// The headers have to wait for the rest: for a whole body that may change them, or until a replaced body has passed.
+  // Inlined, or the whole course is copied first.
+  @inline(__always)
   var awaitsRest: Bool { !hasEnded && !isPassing && (delivery == .whole || replacement != nil) }
+}
+
+/// Parts of a message that wait, each once, in their order.
+struct PartQueue {
+  private var bits: UInt8 = 0
+
+  var isEmpty: Bool { bits == 0 }
+
+  mutating func append(_ part: Course.Part) { bits |= 1 << part.rawValue }
+
+  mutating func takeFirst() -> Course.Part? {
+    guard !isEmpty, let part = Course.Part(rawValue: UInt8(bits.trailingZeroBitCount)) else { return nil }
+    bits &= bits - 1
+    return part
+  }
 }

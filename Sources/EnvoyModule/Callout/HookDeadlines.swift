@@ -68,7 +68,7 @@ extension CalloutExchange {
   private func giveUp(_ asked: Asked, _ settle: () -> Void) {
     asked.isSettled = true
     asked.deadlines?.stop()
-    asked.task?.cancel()
+    asked.cancel()
     settle()
     hookEnded()
   }

@@ -4,24 +4,29 @@ internal import Logging
 internal import NIOCore
 
 /// One direction that a callout handles as a stream. Used on the stream's worker alone.
-final class MessageStream: @unchecked Sendable {
+final class MessageStream: StreamWork, @unchecked Sendable {
   let incoming: IncomingMessage
   let outgoing: OutgoingMessage
-  var task: Task<Void, Never>?
   var isRunning = true
   /// The headers were answered.
   var hasHeaders = false
   /// Envoy has pieces that the hook is not given yet, because it has enough.
   var isFull = false
 
-  init(_ incoming: IncomingMessage, sink: any CalloutStreamSink) {
+  // Kept by the task that does the work.
+  private unowned(unsafe) let exchange: CalloutExchange
+
+  init(_ incoming: IncomingMessage, _ exchange: CalloutExchange) {
     self.incoming = incoming
-    outgoing = OutgoingMessage(answering: incoming, sink: sink)
+    outgoing = OutgoingMessage(answering: incoming, sink: exchange)
+    self.exchange = exchange
   }
 
-  func cancel() {
+  override func run() async { await exchange.run(self) }
+
+  func breakOff() {
     incoming.fail(CancellationError())
-    task?.cancel()
+    cancel()
   }
 
   /// Bytes that the hook may leave unread before more stay in Envoy.
@@ -41,16 +46,14 @@ extension CalloutExchange {
   func beginStream(_ direction: Direction) {
     let phase = Course.Part.headers.phase(direction)
     let attributes = direction == .request ? filter.requestAttributes : filter.responseAttributes
-    var headers: HTTPHeaders?
-    if let request = try? headerRequest(
-      phase, HeaderKind(headersOf: direction), self[direction].isWithoutBody, attributes.values(envoy))
-    {
-      context.receive(request)
-      headers = try? request.headers()
-    }
-    let stream = MessageStream(IncomingMessage(direction, headers: headers, mode: nil, sink: self), sink: self)
+    let headers = headers(HeaderKind(headersOf: direction), endOfStream: self[direction].isWithoutBody)
+    headers.copy()
+    let request = ProcessingRequest(phase, headers, attributes: attributes.values(envoy))
+    context.receive(request)
+    let message = IncomingMessage(direction, headers: try? request.headers(), mode: nil, sink: self)
+    let stream = MessageStream(message, self)
     self[direction].stream = stream
-    advance(in: direction) { stream.task = self.start { await self.run(stream) } }
+    advance(in: direction) { self.start(stream) }
   }
 
   func pieceArrived(_ stream: MessageStream) -> DataStatus {
@@ -67,9 +70,9 @@ extension CalloutExchange {
     let direction = stream.incoming.direction
     advance(in: direction) {
       take(stream, [.buffered(direction)])
-      let request = try? headerRequest(
-        Course.Part.trailers.phase(direction), HeaderKind(trailersOf: direction), false, nil)
-      if let trailers = try? request?.headers() { stream.incoming.receive(trailers: trailers) }
+      let trailers = headers(HeaderKind(trailersOf: direction), endOfStream: false)
+      trailers.copy()
+      stream.incoming.receive(trailers: HTTPHeaders(trailers))
     }
   }
 
@@ -88,14 +91,14 @@ extension CalloutExchange {
     let chunks = places.flatMap { envoy.body($0) }
     let hasEnded = self[direction].hasEndedInBody
     let phase = Course.Part.body.phase(direction)
-    guard hasEnded || !chunks.isEmpty, let request = try? ProcessingRequest(phase, chunks, endOfStream: hasEnded),
-      let body = try? request.body()
+    guard hasEnded || !chunks.isEmpty,
+      let body = try? ProcessingRequest(phase, chunks, endOfStream: hasEnded).body()
     else { return }
     for place in places { envoy.drainBody(place) }
     stream.incoming.receive(body)
   }
 
-  private func run(_ stream: MessageStream) async {
+  fileprivate func run(_ stream: MessageStream) async {
     do {
       try await filter.callout.handle(stream.incoming, stream.outgoing, context: context) { passes($0, stream) }
       ended(stream, nil)
@@ -106,7 +109,6 @@ extension CalloutExchange {
 
   private func ended(_ stream: MessageStream, _ error: (any Error)?) {
     stream.isRunning = false
-    stream.task = nil
     guard isOpen else { return hookEndedLate() }
     if let error, !isAnswered { fail(stream, error) }
     hookEnded()

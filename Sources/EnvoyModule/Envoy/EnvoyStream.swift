@@ -46,8 +46,18 @@ enum HeaderKind: Int32 {
   init(trailersOf direction: Direction) { self = direction == .request ? .requestTrailers : .responseTrailers }
 }
 
+/// A header map that is read when somebody reads it.
+struct EnvoyHeaders: HeaderStore, @unchecked Sendable {
+  // Unchecked: Envoy changes nothing while the worker is at work, and whoever reads meanwhile does so under a lock.
+
+  let envoy: EnvoyStream
+  let kind: HeaderKind
+
+  func withHeaders(_ body: (EnvoyStream.Headers) -> Void) { envoy.withHeaders(kind, body) }
+}
+
 extension EnvoyStream {
-  typealias Headers = UnsafeBufferPointer<ProcessingRequest.RawHeader>
+  typealias Headers = UnsafeBufferPointer<HeaderStore.RawHeader>
 
   /// Calls `body` with all headers of a map, in order.
   func withHeaders<Result>(_ kind: HeaderKind, _ body: (Headers) throws -> Result) rethrows -> Result {
@@ -56,7 +66,7 @@ extension EnvoyStream {
       let isThere =
         count > 0 && envoy_dynamic_module_callback_http_get_headers(pointer, kind.rawValue, found.baseAddress!)
       return try withUnsafeTemporaryAllocation(
-        of: ProcessingRequest.RawHeader.self, capacity: max(count, 1)
+        of: HeaderStore.RawHeader.self, capacity: max(count, 1)
       ) { headers in
         let count = isThere ? count : 0
         for index in 0..<count {
@@ -116,9 +126,8 @@ extension EnvoyStream {
   func apply(_ mutation: HeaderMutation, _ kind: HeaderKind) -> String? {
     guard !mutation.isEmpty else { return nil }
     var empty: String?
-    mutation.forEachChange { name, setting in if setting == nil { remove(name, kind) } }
-    mutation.forEachChange { name, setting in
-      guard let (value, action) = setting else { return }
+    mutation.forEachRemoval { remove($0, kind) }
+    mutation.forEachSetting { name, value, action in
       if value.isEmpty { empty = String(decoding: name, as: UTF8.self) }
       switch action {
       case .append: add(name, value, kind)

@@ -5,10 +5,10 @@ internal import Synchronization
 
 /// One HTTP stream with one filter of the module: it is told what happens, and runs the tasks of its stream.
 ///
-/// It is the executor of these tasks, which run on the worker of Envoy's that owns the stream: within the hook that made
-/// them ready, or in a turn that the stream asks Envoy for. So no thread is changed and no call of Envoy's guarded. Once
-/// Envoy has destroyed the filter, tasks that are left run on the shared thread pool, where they find the stream closed.
-class FilterStream: TaskExecutor, @unchecked Sendable {
+/// These run on the worker of Envoy's that owns the stream: within the hook that made them ready, or in a turn that the
+/// stream asks Envoy for. So no thread is changed and no call of Envoy's guarded. Once Envoy has destroyed the filter,
+/// tasks that are left run on the shared thread pool, where they find the stream closed.
+class FilterStream: @unchecked Sendable {
   // Unchecked: all but `turns` is touched on the worker alone, and after the filter's end by the last task of the stream.
 
   let envoy: EnvoyStream
@@ -33,7 +33,7 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
   }
 
   private enum Ready {
-    case job(UnownedJob)
+    case job(UnownedJob, StreamTask)
     case work(@Sendable () -> Void)
   }
 
@@ -54,18 +54,18 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
 
   // MARK: Tasks
 
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    if !add(.job(job)) { globalConcurrentExecutor.enqueue(job) }
+  /// Has a part of a task run, which is ready; from any thread.
+  final func enqueue(_ job: UnownedJob, on task: StreamTask) {
+    if !add(.job(job, task)) { globalConcurrentExecutor.enqueue(job) }
   }
 
   /// Runs something on the worker in a later turn, or when the stream ends.
-  func inLaterTurn(_ work: @escaping @Sendable () -> Void) {
+  final func inLaterTurn(_ work: @escaping @Sendable () -> Void) {
     if !add(.work(work)) { work() }
   }
 
   /// Returns in a later turn: within one, Envoy's HTTP/2 sends nothing of what is written.
-  func nextTurn() async {
+  final func nextTurn() async {
     await withUnsafeContinuation { continuation in inLaterTurn { continuation.resume() } }
   }
 
@@ -84,10 +84,8 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Begins a task, which runs at once as far as it gets without waiting.
-  func start(_ body: sending @escaping @isolated(any) () async -> Void) -> Task<Void, Never> {
-    Task.immediate(executorPreference: self, operation: body)
-  }
+  /// Begins work, which runs at once as far as it gets without waiting.
+  final func start(_ work: StreamWork) { StreamTask.start(work, for: self) }
 
   /// Runs what is ready, on the worker.
   final func runReady() {
@@ -99,7 +97,7 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
     guard isFirst else { return }
     while let next = takeReady() {
       switch next {
-      case .job(let job): job.runSynchronously(on: asUnownedTaskExecutor())
+      case .job(let job, let task): job.runSynchronously(on: task.asUnownedTaskExecutor())
       case .work(let work): work()
       }
     }
@@ -135,7 +133,7 @@ class FilterStream: TaskExecutor, @unchecked Sendable {
     streamEnded()
     for ready in left {
       switch ready {
-      case .job(let job): globalConcurrentExecutor.enqueue(job)
+      case .job(let job, _): globalConcurrentExecutor.enqueue(job)
       case .work(let work): work()
       }
     }
