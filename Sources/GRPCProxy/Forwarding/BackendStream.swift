@@ -40,10 +40,10 @@ final class BackendStream {
   var isOutboundFull: Bool { stream.isOutboundFull }
   func consumed(_ bytes: Int) { stream.consumed(bytes) }
 
-  /// Ends the stream, if it has not ended, and tells no more.
-  func giveUp(_ code: HTTP2ErrorCode) {
+  /// Cancels the stream, if it has not ended, and tells no more.
+  func giveUp() {
     handler = nil
-    stream.reset(code)
+    stream.reset(.cancel)
     leaveMember(.none)
   }
 

@@ -43,11 +43,11 @@ final class FanOutUpstream: Upstream {
     for branch in branches { branch.returnCredit() }
   }
 
-  func giveUp(_ code: HTTP2ErrorCode) {
+  func giveUp() {
     isOver = true
     for branch in branches {
       branch.returnCredit()
-      branch.stream.giveUp(code)
+      branch.stream.giveUp()
     }
   }
 
@@ -59,7 +59,7 @@ final class FanOutUpstream: Upstream {
     do {
       answer(try fanOut.rewrite?(message, branch.name) ?? message, of: branch)
     } catch {
-      branch.stream.giveUp(.cancel)
+      branch.stream.giveUp()
       ended(branch, GRPCStatus(error))
     }
   }
@@ -150,7 +150,7 @@ private final class Branch: BackendStreamHandler {
         fanOut.received(message.payload, from: self)
       }
     } catch {
-      stream.giveUp(.cancel)
+      stream.giveUp()
       fanOut.ended(self, error)
     }
     fanOut.wroteToClient(for: self)

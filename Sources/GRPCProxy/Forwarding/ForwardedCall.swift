@@ -82,7 +82,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
   package func streamClosed(_ code: HTTP2ErrorCode) {
     keepsPlace = isDirecting
     if isDirecting { cancel() }
-    giveUp(.cancel)
+    giveUp()
     summarize()
   }
 
@@ -193,7 +193,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     } else {
       stream.sendHeaders(fields.forwardedResponse(isHead: true), endStream: true)
     }
-    giveUp(.cancel)
+    giveUp()
   }
 
   /// Ends the call with a status of our own, or one that a backend's end stands for.
@@ -206,16 +206,16 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
       stream.sendHeaders(GRPCFields.trailersOnly(status, [:]), endStream: true)
     }
     if isDirecting { cancel() }
-    giveUp(.cancel)
+    giveUp()
   }
 
   // MARK: Ends
 
   /// Lets go of the backends, whatever they may still have to say.
-  private func giveUp(_ code: HTTP2ErrorCode) {
+  private func giveUp() {
     deadline?.timer.cancel()
     deadline = nil
-    upstream?.giveUp(code)
+    upstream?.giveUp()
     early = []
     stream.consumed(uncredited)
     uncredited = 0
@@ -263,8 +263,8 @@ protocol Upstream: AnyObject {
   var isOutboundFull: Bool { get }
   /// The client reads again.
   func clientReads()
-  /// The call is over: its streams are reset, if they are still open, and nothing more is told.
-  func giveUp(_ code: HTTP2ErrorCode)
+  /// The call is over: its streams are cancelled, if they are still open, and nothing more is told.
+  func giveUp()
   /// The backends that got the call.
   var backends: [String] { get }
 }

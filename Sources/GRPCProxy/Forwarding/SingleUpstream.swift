@@ -30,10 +30,10 @@ final class SingleUpstream: Upstream {
     uncredited = 0
   }
 
-  func giveUp(_ code: HTTP2ErrorCode) {
+  func giveUp() {
     stream.consumed(uncredited)
     uncredited = 0
-    stream.giveUp(code)
+    stream.giveUp()
   }
 }
 
