@@ -81,7 +81,8 @@ package final class ClientStream: HTTP2StreamHandler {
     write(bytes)
   }
 
-  /// Sends bytes, which are not copied before they are sent.
+  /// Sends bytes. They are not copied but held until they are sent, unless they are few or a small part of the memory that
+  /// they would hold.
   package func write(_ bytes: ByteBuffer) {
     guard !isOver else { return }
     if kept.isWhole {
