@@ -286,7 +286,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CalloutGRPCTests",
-      dependencies: ["CalloutGRPC", "CalloutTransport", "COpenSSL", nioCore, nioPosix, protobuf, logging],
+      dependencies: ["CalloutGRPC", "CalloutTransport", "CNghttp2", "COpenSSL", nioCore, nioPosix, protobuf, logging],
       swiftSettings: strict),
     .testTarget(
       name: "GRPCProxyTests",

@@ -9,7 +9,7 @@ internal import NIOPosix
 /// until its end calls end with UNAVAILABLE at once. A server that goes away (GOAWAY) loses none of the calls that it
 /// did not take any more. Safe to use from any thread.
 public final class GRPCChannel: Sendable {
-  private let pool: NIOLoopBound<ClientConnectionPool>
+  let pool: NIOLoopBound<ClientConnectionPool>
   private let authority: String
   private let scheme: String
   private let maxMessageLength: Int

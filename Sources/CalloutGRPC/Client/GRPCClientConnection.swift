@@ -13,7 +13,7 @@ package final class GRPCClientConnection: HTTP2ConnectionObserver {
 
   private let channel: any Channel
   private let established: EventLoopPromise<NIOLoopBound<GRPCClientConnection>>
-  private var handler: HTTP2ConnectionHandler?
+  private(set) var handler: HTTP2ConnectionHandler?
   private var isEstablished = false
   private var isUnusable = false
 
