@@ -11,20 +11,26 @@ extension GRPCProxyFileReader {
     _ value: YAMLValue, in proxy: GRPCProxyConfiguration
   ) throws(ConfigurationFileError) -> [GRPCRoute] {
     var routes: [GRPCRoute] = []
-    var lines: [Int?] = []
+    var earlier: [(matcher: RouteMatcher, line: Int?)] = []
     for value in value.list() {
       let route = try route(value, in: proxy)
-      // What others leave over can only be told where they are for the same calls, or for all.
-      let all = GRPCRoute.Match()
-      if let earlier = routes.firstIndex(where: { $0.match == route.match || $0.match == all }) {
-        let calls = routes[earlier].match == all ? "every call; put that last" : "the same calls; keep one"
-        throw value.failure("no call gets to this route: that of line \(lines[earlier] ?? 0) is for \(calls)")
+      let matcher = RouteMatcher(route.match)
+      // What several leave over together is not worked out.
+      if let taker = earlier.first(where: { $0.matcher.covers(matcher) }) {
+        let calls = Self.calls(of: taker.matcher, before: matcher)
+        throw value.failure("no call gets to this route: that of line \(taker.line ?? 0) is for \(calls)")
       }
       routes.append(route)
-      lines.append(value.line)
+      earlier.append((matcher, value.line))
     }
     guard !routes.isEmpty else { throw value.failure("\(value.what) are none; give one") }
     return routes
+  }
+
+  /// The calls of a route that takes all those of a later one, and what to do about it.
+  private static func calls(of earlier: RouteMatcher, before later: RouteMatcher) -> String {
+    if earlier.covers(RouteMatcher(GRPCRoute.Match())) { return "every call; put that last" }
+    return later.covers(earlier) ? "the same calls; keep one" : "all of its calls; put that behind it"
   }
 
   private func route(

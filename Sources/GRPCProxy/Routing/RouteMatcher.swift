@@ -65,3 +65,28 @@ struct RouteMatcher: Sendable {
     return String(authority[..<colon])
   }
 }
+
+extension RouteMatcher {
+  /// Whether it matches every call that another one matches.
+  func covers(_ other: RouteMatcher) -> Bool {
+    if let method, other.method != method { return false }
+    if let service, !(other.service.map { Self.covers(service, $0) } ?? false) { return false }
+    if let authority, !(other.authority.map { Self.covers(authority, $0) } ?? false) { return false }
+    return metadata.allSatisfy { name, value in
+      other.metadata.contains { $0.name == name && (value == nil || $0.value == value) }
+    }
+  }
+
+  private static func covers(_ service: Service, _ other: Service) -> Bool {
+    switch other {
+    case .exactly(let name): matches(name[...], service)
+    case .inPackage(let prefix):
+      if case .inPackage(let wider) = service { prefix.hasPrefix(wider) } else { false }
+    }
+  }
+
+  private static func covers(_ authority: Authority, _ other: Authority) -> Bool {
+    // The text that stands for all hosts below one ends as each of them does.
+    (authority.isSuffix || !other.isSuffix) && matches(other.text, authority)
+  }
+}

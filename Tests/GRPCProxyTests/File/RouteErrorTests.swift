@@ -61,6 +61,14 @@ import Testing
         "{ service: a.B, backend: a }\n- { method: C, backend: a }\n- { service: a.B, backend: b }",
         "5: no call gets to this route: that of line 3 is for the same calls; keep one"
       ),
+      (
+        "{ authority: Example.com, backend: a }\n- { authority: example.COM, backend: b }",
+        "4: no call gets to this route: that of line 3 is for the same calls; keep one"
+      ),
+      (
+        "{ method: C, backend: a }\n- { service: shop.*, backend: a }\n- { service: shop.v1.Orders, backend: b }",
+        "5: no call gets to this route: that of line 4 is for all of its calls; put that behind it"
+      ),
     ])
   func routes(text: String, error: String) {
     expectError(error, in: Self.backends + text)
