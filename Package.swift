@@ -224,7 +224,10 @@ let package = Package(
     // Passes calls on, whatever their messages.
     .target(
       name: "GRPCProxy",
-      dependencies: ["CalloutGRPC", "CalloutTransport", "ConfigurationFile", nioCore, nioPosix, nioLocks, logging],
+      dependencies: [
+        "CalloutGRPC", "CalloutTransport", "ConfigurationFile", nioCore, nioPosix, nioLocks, logging, metrics,
+        coreMetrics,
+      ],
       swiftSettings: strict),
 
     // Loads a server, as Envoy would.
@@ -292,6 +295,7 @@ let package = Package(
       name: "GRPCProxyTests",
       dependencies: [
         "GRPCProxy", "CalloutGRPC", "CalloutTransport", "ExtProcTesting", nioCore, nioPosix, nioLocks, logging,
+        coreMetrics, .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       exclude: ["proxy_peer.py"], swiftSettings: strict),
     .testTarget(

@@ -27,14 +27,22 @@ public final class GRPCProxy: Sendable {
   let director: any StreamDirector
   let configuration: Configuration
   let logger: Logger
+  let metrics: ProxyMetrics?
 
-  public init(
+  public convenience init(
     _ director: any StreamDirector, configuration: Configuration = Configuration(),
     logger: Logger = Logger(label: "GRPCProxy")
+  ) {
+    self.init(director, configuration: configuration, logger: logger, metrics: ProxyMetrics())
+  }
+
+  init(
+    _ director: any StreamDirector, configuration: Configuration, logger: Logger, metrics: ProxyMetrics?
   ) {
     self.director = director
     self.configuration = configuration
     self.logger = logger
+    self.metrics = metrics
   }
 
   /// A proxy whose director is a function.

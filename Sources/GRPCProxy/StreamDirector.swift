@@ -13,7 +13,9 @@ public protocol StreamDirector: Sendable {
 /// Where a call goes, and how.
 public struct CallDirection: Sendable {
   /// What takes the call.
-  public var destination: Destination
+  public var destination: Destination { didSet { backendSet = nil } }
+  /// The name of the configuration's set that it goes to, as the call is counted.
+  var backendSet: String?
   /// The metadata that backends get, or nil for the client's as it came. What gRPC and HTTP/2 keep to themselves, such
   /// as the deadline and the encoding of messages, is passed on by itself.
   public var metadata: Metadata?

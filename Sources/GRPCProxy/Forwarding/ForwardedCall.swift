@@ -55,6 +55,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     guard request == nil, !isOver else { return }
     let request = IncomingCall(fields, connection)
     self.request = request
+    proxy.metrics?.callBegan()
     guard !request.hasMalformedTimeout else { return finish(GRPCStatus(.internal, "grpc-timeout is malformed")) }
     if let timeout = request.timeout { startDeadline(timeout) }
     isDirecting = true
@@ -229,13 +230,15 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
   }
 
   private func summarize() {
-    guard let callEnded = proxy.configuration.callEnded, let request else { return }
-    callEnded(
+    guard let request else { return }
+    let status = status ?? .cancelled
+    let duration = NIODeadline.now() - began
+    proxy.metrics?.callEnded(status, after: duration, by: direction?.backendSet)
+    proxy.configuration.callEnded?(
       CallSummary(
         fullMethod: request.fullMethod, authority: request.authority, peer: request.peer,
-        backends: upstream?.backends ?? [], status: status ?? .cancelled,
-        duration: .nanoseconds((NIODeadline.now() - began).nanoseconds), bytesReceived: bytesReceived,
-        bytesSent: bytesSent))
+        backends: upstream?.backends ?? [], status: status, duration: .nanoseconds(duration.nanoseconds),
+        bytesReceived: bytesReceived, bytesSent: bytesSent))
     upstream = nil
   }
 

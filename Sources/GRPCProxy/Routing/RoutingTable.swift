@@ -36,6 +36,7 @@ struct RoutingTable: Sendable {
       throw status
     }
     var direction = CallDirection.to(pool)
+    direction.backendSet = pool.name
     direction.timeout = route.deadline
     direction.maxMessageLength = route.maxMessageLength
     direction.metadata = route.metadata(for: call)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import CalloutGRPC
 import CalloutTransport
-import GRPCProxy
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+
+@testable import GRPCProxy
 
 /// A gRPC server on a port of its own: a backend, or a proxy.
 struct LocalServer: Sendable {
@@ -76,13 +77,14 @@ struct ProxyServer: Sendable {
   static func start(
     _ director: any StreamDirector, tls identity: TLSIdentity? = nil,
     configuration: GRPCProxy.Configuration = GRPCProxy.Configuration(),
-    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    metrics: ProxyMetrics? = nil, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     services: (GRPCProxy) -> [GRPCService] = { [$0.unknownServices] }
   ) async throws -> ProxyServer {
     let summaries = Summaries()
     var configuration = configuration
     configuration.callEnded = { summaries.note($0) }
-    let proxy = GRPCProxy(director, configuration: configuration)
+    let proxy = GRPCProxy(
+      director, configuration: configuration, logger: Logger(label: "test"), metrics: metrics)
     return ProxyServer(
       server: try await .start(services(proxy), tls: identity, group: group), summaries: summaries)
   }
