@@ -11,7 +11,7 @@ enum Command {
 
   /// Runs a program, whose output goes to standard error.
   static func run(_ name: String, _ arguments: [String]) async throws {
-    let process = try process(name, arguments)
+    let process = process(try path(of: name), arguments)
     process.standardOutput = FileHandle.standardError
     let status = try await status(of: process)
     guard status == 0 else {
@@ -20,42 +20,36 @@ enum Command {
   }
 
   /// What a program prints.
-  static func output(_ name: String, _ arguments: [String]) async throws -> String {
-    guard let path = find(name) else { throw RunError("there is no '\(name)' on the path") }
-    let (status, output) = try await result(path, arguments)
+  static func output(_ name: String, _ arguments: [String]) throws -> String {
+    let (status, output) = try result(try path(of: name), arguments)
     guard status == 0 else {
       throw RunError("'\(name) \(arguments.prefix(2).joined(separator: " "))' failed, see above")
     }
     return output
   }
 
-  /// How a program at a path ends, and what it prints.
-  static func result(_ path: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: path)
-    process.arguments = arguments
+  /// How a program at a path ends, and what it prints; waits for it without suspending.
+  ///
+  /// - Parameter errors: where it says what is wrong.
+  static func result(
+    _ path: String, _ arguments: [String], errors: FileHandle = .standardError
+  ) throws -> (status: Int32, output: String) {
+    let process = process(path, arguments)
     let pipe = Pipe()
     process.standardOutput = pipe
+    process.standardError = errors
     try process.run()
     let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     return (process.terminationStatus, output)
   }
 
-  /// What a program at a path prints; nothing that it says of failures is shown.
-  static func immediateOutput(_ path: String, _ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: path)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    return String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+  private static func path(of name: String) throws -> String {
+    guard let path = find(name) else { throw RunError("there is no '\(name)' on the path") }
+    return path
   }
 
-  private static func process(_ name: String, _ arguments: [String]) throws -> Process {
-    guard let path = find(name) else { throw RunError("there is no '\(name)' on the path") }
+  private static func process(_ path: String, _ arguments: [String]) -> Process {
     let process = Process()
     process.executableURL = URL(filePath: path)
     process.arguments = arguments

@@ -22,8 +22,9 @@ enum EnvoyExecutable {
   private static func ofPythonPackage() -> String? {
     let script = "import importlib.util as u; print(u.find_spec('envoy').submodule_search_locations[0])"
     guard let python = Command.find("python3") else { return nil }
-    let folder = try? Command.immediateOutput(python, ["-c", script]).trimmingCharacters(in: .whitespacesAndNewlines)
-    let path = folder.map { "\($0)/_bin/envoy" }
+    // Without the package it says so, which is no concern of the user's.
+    let result = try? Command.result(python, ["-c", script], errors: .nullDevice)
+    let path = result.map { "\($0.output.trimmingCharacters(in: .whitespacesAndNewlines))/_bin/envoy" }
     return path.flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
   }
 }

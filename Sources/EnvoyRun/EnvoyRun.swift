@@ -85,7 +85,7 @@ struct EnvoyRun: AsyncParsableCommand {
       }
       let source = ModuleSource(module, buildConfiguration)
       let library = try await source.library()
-      let filter = try await ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
+      let filter = try ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
       guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
       let executable = try EnvoyExecutable.find(envoy)
       try FreePort.check(host, port, option: "--port")

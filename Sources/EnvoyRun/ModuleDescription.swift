@@ -41,9 +41,9 @@ struct ModuleDescription {
   /// Has another process ask the library: this one would keep its code, and whatever it has started.
   ///
   /// Throws `ExitCode` where that process has said what is wrong.
-  static func ask(_ library: ModuleLibrary) async throws -> ModuleDescription {
+  static func ask(_ library: ModuleLibrary) throws -> ModuleDescription {
     guard let program = Bundle.main.executablePath else { throw RunError("envoyrun does not find itself") }
-    let (status, text) = try await Command.result(program, [library.path, "--describe"])
+    let (status, text) = try Command.result(program, [library.path, "--describe"])
     guard status == 0 else { throw ExitCode(2) }
     let filters = text.split(separator: "\n").compactMap { line -> ModuleFilter? in
       let words = line.split(separator: " ", maxSplits: 1)

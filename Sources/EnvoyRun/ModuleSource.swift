@@ -47,7 +47,7 @@ struct ModuleSource {
     guard FileManager.default.fileExists(atPath: "Package.swift") else {
       throw RunError("there is no Package.swift in this folder to build '\(name)' with: give a library's path")
     }
-    let products = try await Self.libraries()
+    let products = try Self.libraries()
     // The module of an example that is a server too has its name and this.
     guard let product = [name, "\(name)Module"].first(where: products.contains) else {
       throw RunError("the package has no dynamic library '\(name)': it has \(products.joined(separator: ", "))")
@@ -57,7 +57,7 @@ struct ModuleSource {
       "-Xlinker", "-z", "-Xlinker", "nodelete",
     ]
     try await Command.run("swift", ["build", "--product", product] + flags)
-    let folder = try await Command.output("swift", ["build", "--show-bin-path"] + flags)
+    let folder = try Command.output("swift", ["build", "--show-bin-path"] + flags)
     return ModuleLibrary(path: "\(folder.trimmingCharacters(in: .whitespacesAndNewlines))/lib\(product).so")
   }
 
@@ -65,8 +65,8 @@ struct ModuleSource {
   private static let scratch = ".build/envoyrun"
 
   /// The package's dynamic libraries.
-  private static func libraries() async throws -> [String] {
-    let json = try await Command.output("swift", ["package", "--scratch-path", scratch, "describe", "--type", "json"])
+  private static func libraries() throws -> [String] {
+    let json = try Command.output("swift", ["package", "--scratch-path", scratch, "describe", "--type", "json"])
     let package = try JSONDecoder().decode(Package.self, from: Data(json.utf8))
     return package.products.filter { $0.type.library?.contains("dynamic") == true }.map(\.name)
   }
