@@ -15,10 +15,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   private var length = 0
   private var hasTrailers = false
   private var stage = Stage.headers
-  /// How often Envoy said that the client takes no more, less how often it took it back.
-  private var fullness = 0
   private var reader: UnsafeContinuation<Void, Never>?
-  private var writers: [UnsafeContinuation<Void, Never>] = []
 
   private enum Stage { case headers, body, ended }
 
@@ -55,17 +52,10 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
     return .wait
   }
 
-  override func downstreamIsFull(_ isFull: Bool) {
-    fullness += isFull ? 1 : -1
-    // Whoever is waked runs in a later turn: within this hook Envoy crashes where something is written.
-    if fullness == 0 { wakeWriters() }
-  }
-
   override func streamEnded() {
     handling?.cancel()
     clock?.cancel()
     wakeReader()
-    wakeWriters()
   }
 
   // MARK: The handler
@@ -130,7 +120,6 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
         self.handling?.cancel()
         self.answer(HTTPFailure(.gatewayTimeout))
         self.wakeReader()
-        self.wakeWriters()
       }
     }
   }
@@ -176,17 +165,15 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
     try checkOpen()
     precondition(stage == .headers, "a response is sent once")
     stage = endOfStream ? .ended : .body
-    envoy.sendResponseHeaders(response.status.code, response.headerFields.answerHeaders, endOfStream: endOfStream)
+    sendHeaders(response.status.code, response.headerFields.answerHeaders, endOfStream: endOfStream)
   }
 
   func write(_ bytes: ByteBuffer, endOfStream: Bool) async throws {
-    if written >= Self.mostInATurn { await nextTurn() }
-    while fullness > 0, isOpen { await withUnsafeContinuation { writers.append($0) } }
+    await waitForClient()
     try checkOpen()
     guard stage == .body else { throw CancellationError() }
     if endOfStream { stage = .ended }
-    written += bytes.readableBytes
-    envoy.sendResponseData(bytes, endOfStream: endOfStream)
+    sendData(bytes, endOfStream: endOfStream)
   }
 
   func finish(_ trailers: HTTPFields) async throws {
@@ -198,16 +185,10 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   private func end(with trailers: HTTPFields) {
     stage = .ended
     if trailers.isEmpty {
-      envoy.sendResponseData(ByteBuffer(), endOfStream: true)
+      sendData(ByteBuffer(), endOfStream: true)
     } else {
-      envoy.sendResponseTrailers(trailers.answerHeaders)
+      sendTrailers(trailers.answerHeaders)
     }
-  }
-
-  private func wakeWriters() {
-    let writers = writers
-    self.writers = []
-    for writer in writers { writer.resume() }
   }
 
   private func checkOpen() throws {

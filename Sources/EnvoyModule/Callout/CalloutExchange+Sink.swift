@@ -44,11 +44,10 @@ extension CalloutExchange: CalloutStreamSink {
     try part.check()
     switch part {
     case .headers(let status, let headers, let endOfStream):
-      envoy.sendResponseHeaders(status, HeaderMutation(append: headers).answerHeaders, endOfStream: endOfStream)
+      sendHeaders(status, HeaderMutation(append: headers).answerHeaders, endOfStream: endOfStream)
     case .body(let bytes, let endOfStream):
-      written += bytes.readableBytes
-      envoy.sendResponseData(bytes, endOfStream: endOfStream)
-    case .trailers(let trailers): envoy.sendResponseTrailers(HeaderMutation(append: trailers).answerHeaders)
+      sendData(bytes, endOfStream: endOfStream)
+    case .trailers(let trailers): sendTrailers(HeaderMutation(append: trailers).answerHeaders)
     }
   }
 

@@ -19,6 +19,11 @@ extension EnvoyStream {
     }
   }
 
+  /// A response with this status has no body, for its status or for the request's method. Source: RFC 9110 §6.4.1.
+  func hasNoBody(_ status: Int) -> Bool {
+    status < 200 || status == 204 || status == 304 || header(":method", .requestHeaders) == "HEAD"
+  }
+
   /// Begins an answer.
   func sendResponseHeaders(_ status: Int, _ headers: AnswerHeaders, endOfStream: Bool) {
     withEnvoyHeaders([(":status", Array("\(status)".utf8))] + headers) {

@@ -63,7 +63,7 @@ final class StreamTask: TaskExecutor, @unchecked Sendable {
     } else if let stream {
       stream.enqueue(job, on: self)
     } else {
-      globalConcurrentExecutor.enqueue(job)
+      preconditionFailure("a task without work is resumed by its start alone")
     }
   }
 
@@ -82,6 +82,8 @@ class StreamWork {
 
   /// Does it: called on the stream's worker, and back on it after each wait.
   func run() async {}
+
+  final var isInHand: Bool { task != nil }
 
   /// Cancels it, if it is in hand; on the stream's worker.
   final func cancel() { task?.cancel() }
