@@ -392,7 +392,8 @@ let package = Package(
     .testTarget(
       name: "EnvoyModuleTests",
       dependencies: [
-        "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "ExtProcTesting", "XDSConfig", nioCore, logging,
+        "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "ExtProcTesting", "XDSConfig", nioCore, nioPosix,
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(

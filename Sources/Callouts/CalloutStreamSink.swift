@@ -12,8 +12,9 @@ package protocol CalloutStreamSink: AnyObject {
   func send(_ response: ImmediateResponse) throws
   /// Sends a part of a streamed immediate response.
   func send(_ part: StreamedImmediateResponse.Part) throws
-  /// Returns when what was sent has left as far as the stream's high-water mark demands; throws when the stream ends.
-  func waitForRoom() async throws
+  /// Returns when what was sent in a direction has left as far as the stream's high-water mark demands; throws when the
+  /// stream ends.
+  func waitForRoom(_ direction: Direction) async throws
   /// A hook waits for more to arrive.
   func isWaitingForInput()
   /// So many bytes of body were read by the callout.

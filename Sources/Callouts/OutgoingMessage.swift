@@ -53,7 +53,7 @@ package final class OutgoingMessage {
     sink.send(body, incoming.direction)
   }
 
-  func waitForRoom() async throws { try await sink.waitForRoom() }
+  func waitForRoom() async throws { try await sink.waitForRoom(incoming.direction) }
 
   func passRest() async throws {
     while stage == .body, let piece = try await incoming.nextPiece() {

@@ -36,7 +36,7 @@ public struct StreamedImmediateResponse: Sendable {
       for chunk in bytes.chunks(ofAtMost: StreamedBody.maxLength) {
         try sink.send(StreamedImmediateResponse.Part.body(chunk, endOfStream: false))
       }
-      try await sink.waitForRoom()
+      try await sink.waitForRoom(.response)
     }
 
     /// Sends a text.

@@ -42,7 +42,7 @@ extension ProcessCall: CalloutStreamSink {
     try state.send(part) { call.send($0) }
   }
 
-  package func waitForRoom() async throws {
+  package func waitForRoom(_ direction: Direction) async throws {
     try checkOpen()
     while state.isWaitingForWindow || call.isOutboundFull {
       let bodies = bodies ?? BodyHandlers(service.configuration)

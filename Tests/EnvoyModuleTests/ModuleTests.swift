@@ -87,6 +87,28 @@ struct ModuleTests {
     }
   }
 
+  @Test("metadata replaces what is there; a list does from Envoy 1.40 on, and is added to what there is before")
+  func replacedMetadata() async throws {
+    let route = #"""
+      {"match":{"prefix":"/"},"route":{"cluster":"upstream"},
+       "response_headers_to_add":[{"header":{"key":"x-list","value":"%DYNAMIC_METADATA(trial:list)%"}},
+        {"header":{"key":"x-text","value":"%DYNAMIC_METADATA(trial:text)%"}},
+        {"header":{"key":"x-number","value":"%DYNAMIC_METADATA(trial:number)%"}}]}
+      """#
+    let version = try await EnvoyProcess.version(of: try #require(EnvoyProcess.executable))
+    let replaces = !version.hasPrefix("1.38.") && !version.hasPrefix("1.39.")
+    let configure: (inout EnvoyConfiguration) -> Void = {
+      $0.modules.append(.trial("other metadata"))
+      $0.routesJSON = [route]
+    }
+    try await withTrial("metadata", configure: configure) { envoy in
+      let response = try await get("/", envoy)
+      #expect(response.fields["x-number"] == "2")
+      #expect(response.fields["x-list"] == (replaces ? #"["z"]"# : #"["x","y","z"]"#))
+      #expect(response.fields["x-text"] == (replaces ? #"["z"]"# : "a"))
+    }
+  }
+
   @Test("nested metadata is set from Envoy 1.40 on, and refused before")
   func nestedMetadata() async throws {
     let route = #"""

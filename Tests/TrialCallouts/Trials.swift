@@ -3,6 +3,7 @@ public import Callouts
 import Logging
 import NIOCore
 import SwiftProtobuf
+import Synchronization
 
 /// All trials by name.
 public enum Trials {
@@ -262,6 +263,70 @@ public enum Trials {
       }
     },
     "logging its end": { LoggingItsEnd() },
+    "counting its exchanges": { Counting() },
+    "counting its exchanges, on the thread pool": { Counting(.concurrent) },
+    "slow streamed answer": {
+      Trial([.requestHeaders]) {
+        $0.messageTimeout = .milliseconds(100)
+      } answer: { _, _ in
+        .requestHeaders(
+          .streamed(
+            StreamedImmediateResponse(status: 200) { writer in
+              for part in ["a", "b", "c", "d"] {
+                try await writer.write(part)
+                try await Task.sleep(for: .milliseconds(50))
+              }
+              return [:]
+            }))
+      }
+    },
+    // 256 MiB for whoever asks for anything else, and how much of them was written.
+    "endless streamed answer": {
+      let written = Mutex(0)
+      return Trial([.requestHeaders]) { request, _ in
+        guard try request.headers().path != "/written" else {
+          return .immediate(ImmediateResponse(status: 200, body: "\(written.withLock { $0 })"))
+        }
+        let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1 << 20)
+        return .requestHeaders(
+          .streamed(
+            StreamedImmediateResponse(status: 200) { writer in
+              for _ in 0..<256 {
+                try await writer.write(piece)
+                written.withLock { $0 += 1 }
+              }
+              return [:]
+            }))
+      }
+    },
+    "whole, after a long wait": {
+      Trial([.requestHeaders, .requestBody]) {
+        $0.requestBody = .whole(upTo: 8 << 20)
+      } answer: { request, _ in
+        guard request.phase == .requestBody else {
+          try await Task.sleep(for: .milliseconds(300))
+          return nil
+        }
+        return .immediate(ImmediateResponse(status: 200, body: "\(try request.body().bytes.readableBytes)"))
+      }
+    },
+    "late, and never ending": {
+      Trial([.requestHeaders, .responseHeaders]) {
+        $0.messageTimeout = .milliseconds(200)
+        $0.softDeadline = .milliseconds(20)
+        $0.latePolicy = PerPhase(.giveUp(.passThrough))
+      } answer: { request, _ in
+        guard request.phase == .requestHeaders else { return nil }
+        await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+        return nil
+      }
+    },
+    "other metadata": {
+      Trial([.requestHeaders]) { _, _ in
+        let list: Google_Protobuf_Value = .init(listValue: ["z"])
+        return .requestHeaders(.continue.settingMetadata(["list": list, "text": list, "number": "2"], in: "trial"))
+      }
+    },
     "never ending": {
       Trial([.requestHeaders]) { _, context in
         context.logger.warning("hook begins")
@@ -274,6 +339,84 @@ public enum Trials {
       }
     },
   ]
+
+  /// Tells those who ask for `/count` how many exchanges began, how many ended, and how many of them are still in memory.
+  /// Both directions are streams, and hooks of what is broken off end late.
+  private final class Counting: CalloutServer, @unchecked Sendable {
+    private let executor: HookExecutor
+    private let counts = Mutex((begun: 0, ended: 0, alive: 0))
+
+    convenience required init() { self.init(.eventLoop) }
+
+    init(_ executor: HookExecutor) {
+      self.executor = executor
+      super.init()
+    }
+
+    override var configuration: Configuration {
+      var configuration = Configuration()
+      configuration.messageTimeout = .seconds(20)
+      configuration.hookExecutor = executor
+      guard executor == .eventLoop else { return configuration }
+      configuration.requestBody = .stream
+      configuration.responseBody = .stream
+      return configuration
+    }
+
+    private final class Probe: Sendable {
+      let ends: @Sendable () -> Void
+      init(_ ends: @escaping @Sendable () -> Void) { self.ends = ends }
+      deinit { ends() }
+    }
+
+    private enum ProbeKey: CalloutContextKey { static var defaultValue: Probe? { nil } }
+
+    private func begin(_ headers: HTTPHeaders, _ context: CalloutContext) throws {
+      if headers.path == "/count" {
+        let counts = counts.withLock { $0 }
+        throw Denial(ImmediateResponse(status: 200, body: "\(counts.begun) \(counts.ended) \(counts.alive)"))
+      }
+      counts.withLock {
+        $0.begun += 1
+        $0.alive += 1
+      }
+      context[ProbeKey.self] = Probe { [self] in counts.withLock { $0.alive -= 1 } }
+    }
+
+    /// Ends some time after it was cancelled.
+    private func linger() async {
+      for _ in 0..<3 { await Task.yield() }
+    }
+
+    override func onRequestHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+      try begin(headers, context)
+      try? await pause()
+      await linger()
+      return .continue
+    }
+
+    override func onRequestStream(
+      _ request: IncomingMessage, reply: consuming HeadersWriter, context: CalloutContext
+    ) async throws {
+      try begin(request.headers, context)
+      try? await pause()
+      await linger()
+      try await reply.send().passRest()
+    }
+
+    override func onResponseStream(
+      _ response: IncomingMessage, reply: consuming HeadersWriter, context: CalloutContext
+    ) async throws {
+      try? await pause()
+      await linger()
+      try await reply.send().passRest()
+    }
+
+    override func onStreamEnd(_ ending: StreamEnding, context: CalloutContext) {
+      guard context[ProbeKey.self] != nil else { return }
+      counts.withLock { $0.ended += 1 }
+    }
+  }
 
   /// Tells how exchanges end.
   private final class LoggingItsEnd: CalloutServer, @unchecked Sendable {
@@ -340,6 +483,22 @@ public enum Trials {
         let body = try await request.collectBody(upTo: 4 << 20)
         let writer = try await reply.send(.mutate(set: ["x-length": "\(body.readableBytes)"]))
         try await writer.write(body)
+        try await writer.finish()
+      }
+    },
+    "upper-case stream": {
+      Trial(streaming: .request) { request, reply, _ in
+        let writer = try await reply.send()
+        for try await piece in request.body { try await writer.write(piece.string.uppercased()) }
+        try await writer.finish()
+      }
+    },
+    // It writes before it reads, and more than Envoy takes meanwhile.
+    "stream with a prefix": {
+      Trial(streaming: .request) { request, reply, _ in
+        let writer = try await reply.send()
+        try await writer.write("prefix ")
+        for try await piece in request.body { try await writer.write(piece.string.uppercased()) }
         try await writer.finish()
       }
     },

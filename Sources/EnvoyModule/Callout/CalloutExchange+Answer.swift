@@ -128,7 +128,7 @@ extension CalloutExchange {
     }
     var body = ByteBuffer()
     for chunk in envoy.body(.bufferedResponse) { body.writeBytes(chunk) }
-    let status = envoy.header(":status", .responseHeaders).flatMap { Int($0) } ?? 500
+    let status = envoy.status
     let others = headers.filter { !$0.name.hasPrefix(":") && $0.name != "content-length" }
     envoy.sendResponse(status, others, body, details: "response_after_callout")
   }

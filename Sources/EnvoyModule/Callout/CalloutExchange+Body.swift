@@ -8,8 +8,7 @@ extension CalloutExchange {
     switch self[direction].delivery {
     // Pieces may become longer or shorter.
     case .chunks, .stream: envoy.remove("content-length", HeaderKind(headersOf: direction))
-    case .whole: envoy.raiseBufferLimit(to: self[direction].limit)
-    case nil: break
+    case .whole, nil: break
     }
   }
 
@@ -96,6 +95,7 @@ extension CalloutExchange {
     guard self[direction].answered.readableBytes > 0 else { return }
     let answered = self[direction].answered
     self[direction].answered = ByteBuffer()
+    self[direction].stream?.roomMayHaveCome()
     let received = envoy.bodySize(.received(direction)) > 0
     let place = received ? BodyKind.received(direction) : .buffered(direction)
     var all = answered
@@ -116,9 +116,9 @@ extension CalloutExchange {
 
   /// Has a body take the place of the one that arrives, once that has passed.
   func replaceBody(_ bytes: ByteBuffer, _ direction: Direction) {
-    envoy.set("content-length", "\(bytes.readableBytes)", HeaderKind(headersOf: direction))
+    let mayHaveBody = setLength(of: bytes, direction)
     guard !self[direction].isWithoutBody else {
-      envoy.appendBody(bytes, .buffered(direction))
+      if mayHaveBody { envoy.appendBody(bytes, .buffered(direction)) }
       return
     }
     self[direction].delivery = nil
@@ -129,6 +129,16 @@ extension CalloutExchange {
       putReplacement(direction)
       removeTrailers(direction)
     }
+  }
+
+  /// Says how long the body is that takes the place of the one that arrives; whether it may be sent, for a response to
+  /// HEAD has its length alone.
+  func setLength(of body: ByteBuffer, _ direction: Direction) -> Bool {
+    let isBodiless = direction == .response && envoy.hasNoBody(envoy.status)
+    if !isBodiless || envoy.isHead {
+      envoy.set("content-length", "\(body.readableBytes)", HeaderKind(headersOf: direction))
+    }
+    return !isBodiless
   }
 
   private func putReplacement(_ direction: Direction) {

@@ -12,10 +12,12 @@ extension CalloutExchange: CalloutStreamSink {
     case .streamed, .proceed, .replace: break
     }
     self[direction].stream?.hasHeaders = true
-    if case .streamed = reply.action { return }
+    if case .streamed = reply.action {
+      isAnswered = true
+      return
+    }
     if let body = try apply(reply, Course.Part.headers.phase(direction)) {
-      envoy.set("content-length", "\(body.readableBytes)", HeaderKind(headersOf: direction))
-      self[direction].answered.writeImmutableBuffer(body)
+      if setLength(of: body, direction) { self[direction].answered.writeImmutableBuffer(body) }
     } else if !self[direction].isWithoutBody {
       prepareForBody(direction)
     }
@@ -51,10 +53,17 @@ extension CalloutExchange: CalloutStreamSink {
     }
   }
 
-  /// Envoy tells a filter nothing of how much the next one takes, but sends only between turns.
-  func waitForRoom() async throws {
+  func waitForRoom(_ direction: Direction) async throws {
     try checkOpen()
-    if written >= Self.mostInATurn { await nextTurn() }
+    if isAnswered {
+      await waitForClient()
+    } else if let stream = self[direction].stream {
+      // Envoy takes nothing behind the end, and nothing while the hook leaves pieces with it: only the hook's going on
+      // brings that about.
+      while isOpen, !isAnswered, self[direction].answered.readableBytes >= MessageStream.mostAnswered,
+        !self[direction].hasEnded, !stream.isFull
+      { await stream.waitForRoom() }
+    }
     try checkOpen()
   }
 

@@ -68,6 +68,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   private func headers(_ direction: Direction, _ endOfStream: Bool) -> HeadersStatus {
     guard !isAnswered else { return direction == .request ? .wait : .proceed }
     self[direction].begin(filter, direction, endOfStream)
+    // Before anything of the body is there, which may be while the headers' hook waits.
+    if self[direction].delivery == .whole { envoy.raiseBufferLimit(to: self[direction].limit) }
     if self[direction].delivery == .stream {
       beginStream(direction)
     } else if handles(.headers, direction) {
@@ -136,9 +138,15 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     repeat {
       askNext()
       runReady()
-    } while asked == nil && isOpen && !isAnswered && !(self[.request].queue.isEmpty && self[.response].queue.isEmpty)
+    } while asked == nil && isToGoOn
+    if asked != nil, isToGoOn { startClockOfNext() }
     (hook, isAdvancing) = outer
     if !isAdvancing { release(except: direction) }
+  }
+
+  /// Something is there to be asked about.
+  private var isToGoOn: Bool {
+    isOpen && !isAnswered && !(self[.request].queue.isEmpty && self[.response].queue.isEmpty)
   }
 
   private func askNext() {
@@ -178,6 +186,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
 
   override func streamEnded() {
     asked?.cancel()
+    asked?.deadlines?.stop()
     answering?.cancel()
     for index in 0..<2 { courses[index].stream?.breakOff() }
     if !isBusy { end() }
@@ -200,6 +209,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
       if let failure { .failed(failure) } else if wasInterrupted { .cancelled } else { .completed }
     filter.callout.onStreamEnd(ending, context: context)
     context.setStream(nil)
+    // They have the exchange, as it has them.
+    for index in 0..<2 { courses[index].stream = nil }
   }
 }
 

@@ -6,12 +6,15 @@ internal import Logging
 final class HookDeadlines {
   fileprivate var late: Task<Void, Never>?
   fileprivate var timeout: Task<Void, Never>?
+  /// Of what is asked next, while the hook does not end although it was given up.
+  fileprivate var next: Task<Void, Never>?
   /// The hook has been given more time.
   fileprivate var isExtended = false
 
   func stop() {
     late?.cancel()
     timeout?.cancel()
+    next?.cancel()
   }
 }
 
@@ -24,6 +27,15 @@ extension CalloutExchange {
       deadlines.late = after(limit) { $0.hookIsLate(asked) }
     }
     deadlines.timeout = after(filter.configuration.messageTimeout) { $0.hookTimedOut(asked) }
+  }
+
+  /// Starts the clock of what waits for a hook that was given up and has not ended, for nothing is asked beside it.
+  func startClockOfNext() {
+    guard let asked, asked.isSettled, let deadlines = asked.deadlines, deadlines.next == nil else { return }
+    deadlines.next = after(filter.configuration.messageTimeout) { exchange in
+      guard asked === exchange.asked, !exchange.isAnswered else { return }
+      exchange.timedOut(asked.phase)
+    }
   }
 
   /// Gives the hook at work so much time from now on, once for each answer.
@@ -59,10 +71,12 @@ extension CalloutExchange {
   /// Does what Envoy's ext_proc does of its `message_timeout`.
   private func hookTimedOut(_ asked: Asked) {
     guard asked === self.asked, !asked.isSettled else { return }
-    giveUp(asked) {
-      context.logger.error("callout timed out", metadata: ["phase": "\(asked.phase)"])
-      answer(ImmediateResponse(status: 504, body: "", details: "callout_timed_out"))
-    }
+    giveUp(asked) { timedOut(asked.phase) }
+  }
+
+  private func timedOut(_ phase: Phase) {
+    context.logger.error("callout timed out", metadata: ["phase": "\(phase)"])
+    answer(ImmediateResponse(status: 504, body: "", details: "callout_timed_out"))
   }
 
   private func giveUp(_ asked: Asked, _ settle: () -> Void) {

@@ -10,8 +10,11 @@ final class MessageStream: StreamWork, @unchecked Sendable {
   var isRunning = true
   /// The headers were answered.
   var hasHeaders = false
+  /// Pieces of the body have arrived.
+  var hasPieces = false
   /// Envoy has pieces that the hook is not given yet, because it has enough.
   var isFull = false
+  private var writer: UnsafeContinuation<Void, Never>?
 
   // Kept by the task that does the work.
   private unowned(unsafe) let exchange: CalloutExchange
@@ -27,18 +30,31 @@ final class MessageStream: StreamWork, @unchecked Sendable {
   func breakOff() {
     incoming.fail(CancellationError())
     cancel()
+    roomMayHaveCome()
+  }
+
+  /// Returns when what the hook has sent may have gone.
+  func waitForRoom() async { await withUnsafeContinuation { writer = $0 } }
+
+  func roomMayHaveCome() {
+    let writer = writer
+    self.writer = nil
+    writer?.resume()
   }
 
   /// Bytes that the hook may leave unread before more stay in Envoy.
   static let mostBuffered = 256 * 1_024
+
+  /// Bytes that the hook may send before it waits until Envoy has taken them.
+  static let mostAnswered = 1_024 * 1_024
 }
 
 extension Course {
-  /// What arrived has to wait: for the headers' answer, for something to send, or for the hook's end with the message's.
-  /// Envoy takes no more behind the end, and from outside of its hooks only what was held.
+  /// What arrived has to wait: for the headers' answer, for the hook to read it, for something to send, or for the hook's
+  /// end with the message's. Envoy takes no more behind the end, and from outside of its hooks only what was held.
   func isStreamWaiting(_ stream: MessageStream) -> Bool {
     guard stream.isRunning else { return false }
-    return !stream.hasHeaders || hasEnded || answered.readableBytes == 0
+    return !stream.hasHeaders || stream.isFull || hasEnded || (stream.hasPieces && answered.readableBytes == 0)
   }
 }
 
@@ -58,16 +74,20 @@ extension CalloutExchange {
 
   func pieceArrived(_ stream: MessageStream) -> DataStatus {
     let direction = stream.incoming.direction
+    stream.hasPieces = true
     if stream.incoming.bufferedBytes >= MessageStream.mostBuffered {
       stream.isFull = true
+      stream.roomMayHaveCome()
       return .wait
     }
+    if self[direction].hasEnded { stream.roomMayHaveCome() }
     advance(in: direction) { take(stream, [.buffered(direction), .received(direction)]) }
     return .wait
   }
 
   func trailersArrived(_ stream: MessageStream) {
     let direction = stream.incoming.direction
+    stream.roomMayHaveCome()
     advance(in: direction) {
       take(stream, [.buffered(direction)])
       let trailers = headers(HeaderKind(trailersOf: direction), endOfStream: false)
@@ -86,8 +106,9 @@ extension CalloutExchange {
   private func take(_ stream: MessageStream, _ places: [BodyKind]) {
     let direction = stream.incoming.direction
     stream.isFull = false
-    // What is buffered while we hold nothing belongs to another filter.
-    let places = places.filter { $0 != .buffered(direction) || self[direction].isHeld }
+    // What is buffered while we hold nothing belongs to another filter, and what arrives may be the same bytes.
+    let isBufferOurs = self[direction].isHeld && !(hook == direction && envoy.isReceivedBuffered(direction))
+    let places = places.filter { $0 != .buffered(direction) || isBufferOurs }
     let chunks = places.flatMap { envoy.body($0) }
     let hasEnded = self[direction].hasEndedInBody
     let phase = Course.Part.body.phase(direction)

@@ -21,8 +21,13 @@ extension EnvoyStream {
 
   /// A response with this status has no body, for its status or for the request's method. Source: RFC 9110 §6.4.1.
   func hasNoBody(_ status: Int) -> Bool {
-    status < 200 || status == 204 || status == 304 || header(":method", .requestHeaders) == "HEAD"
+    status < 200 || status == 204 || status == 304 || isHead
   }
+
+  var isHead: Bool { header(":method", .requestHeaders) == "HEAD" }
+
+  /// The response's.
+  var status: Int { header(":status", .responseHeaders).flatMap { Int($0) } ?? 500 }
 
   /// Begins an answer.
   func sendResponseHeaders(_ status: Int, _ headers: AnswerHeaders, endOfStream: Bool) {

@@ -14,7 +14,7 @@ extension EnvoyStream {
   /// Adds dynamic metadata to what a namespace has.
   func setMetadata(_ metadata: Google_Protobuf_Struct, in scope: String) {
     scope.withEnvoyBytes { scope in
-      if envoyHasMetadataStruct(), metadata.fields.values.contains(where: { !$0.isFlat }) {
+      if envoyHasMetadataStruct(), !metadata.fields.values.allSatisfy(\.isScalar) {
         metadata.withEnvoyBytes {
           _ = envoy_dynamic_module_callback_http_set_dynamic_metadata_struct(pointer, scope, $0)
         }
@@ -111,7 +111,7 @@ extension Google_Protobuf_Value {
     }
   }
 
-  private var isScalar: Bool {
+  fileprivate var isScalar: Bool {
     switch kind {
     case .stringValue, .numberValue, .boolValue: true
     case .listValue, .structValue, .nullValue, nil: false

@@ -38,9 +38,12 @@ final class StreamTask: TaskExecutor, @unchecked Sendable {
   }
 
   private func run() async {
-    while let work = work.take() {
-      await work.run()
-      work.task = nil
+    var current = work.take()
+    while current != nil {
+      await current?.run()
+      current?.task = nil
+      // While it waits it must not keep what it has done: that has its stream.
+      current = nil
       let isOpen = stream?.isOpen == true
       stream = nil
       // A cancelled task stays so. Work that outlived its stream ends on another thread.
@@ -51,6 +54,7 @@ final class StreamTask: TaskExecutor, @unchecked Sendable {
         self.continuation = continuation
         idle.add(self)
       }
+      current = work.take()
     }
   }
 
