@@ -493,11 +493,13 @@ public enum Trials {
         try await writer.finish()
       }
     },
-    // It writes before it reads, and more than Envoy takes meanwhile.
+    // It writes before it reads, when more has come than it is given at once.
     "stream with a prefix": {
       Trial(streaming: .request) { request, reply, _ in
         let writer = try await reply.send()
+        try await Task.sleep(for: .milliseconds(200))
         try await writer.write("prefix ")
+        try await Task.sleep(for: .milliseconds(50))
         for try await piece in request.body { try await writer.write(piece.string.uppercased()) }
         try await writer.finish()
       }
