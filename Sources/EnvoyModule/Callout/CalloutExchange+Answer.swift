@@ -6,29 +6,29 @@ extension CalloutExchange {
   /// Does what a hook answered.
   ///
   /// Throws a `CalloutError` where Envoy's ext_proc would refuse it, or a filter cannot do it; then nothing is done.
-  func apply(_ response: consuming ProcessingResponse, _ asked: Asked) throws(CalloutError) {
-    response = try (consume response).asReply(to: asked.phase)
-    if let phase = response.phase, phase != asked.phase {
-      throw .illegal("it is about \(phase), but \(asked.phase) was asked")
+  func apply(_ response: consuming ProcessingResponse, _ hookCall: HookCall) throws(CalloutError) {
+    response = try (consume response).asReply(to: hookCall.phase)
+    if let phase = response.phase, phase != hookCall.phase {
+      throw .illegal("it is about \(phase), but \(hookCall.phase) was asked")
     }
     switch (consume response).content {
-    case .headers(let reply): try apply(reply, asked)
-    case .body(let reply): try apply(reply, asked)
-    case .trailers(let reply): try apply(reply, asked.phase.direction)
+    case .headers(let reply): try apply(reply, hookCall)
+    case .body(let reply): try apply(reply, hookCall)
+    case .trailers(let reply): try apply(reply, hookCall.phase.direction)
     case .immediate(let immediate, let attachments):
       try immediate.check()
       try apply(attachments)
       answer(immediate)
-    case .streamed(let streamed): try write(streamed, asked)
+    case .streamed(let streamed): try write(streamed, hookCall)
     case .message: preconditionFailure("a message has become a reply")
     }
   }
 
-  private func apply(_ reply: consuming HeadersReply, _ asked: Asked) throws(CalloutError) {
-    if let body = try apply(reply, asked.phase) {
-      replaceBody(body, asked.phase.direction)
+  private func apply(_ reply: consuming HeadersReply, _ hookCall: HookCall) throws(CalloutError) {
+    if let body = try apply(reply, hookCall.phase) {
+      replaceBody(body, hookCall.phase.direction)
     } else {
-      prepareForBody(asked.phase.direction)
+      prepareForBody(hookCall.phase.direction)
     }
   }
 
@@ -50,8 +50,8 @@ extension CalloutExchange {
     change(mutation, HeaderKind(trailersOf: direction))
   }
 
-  private func apply(_ reply: BodyReply, _ asked: Asked) throws(CalloutError) {
-    let direction = asked.phase.direction
+  private func apply(_ reply: BodyReply, _ hookCall: HookCall) throws(CalloutError) {
+    let direction = hookCall.phase.direction
     let isWhole = self[direction].delivery == .whole
     var mutation = try taken(reply.headerMutation)
     try apply(reply.attachments)
@@ -60,18 +60,18 @@ extension CalloutExchange {
       mutation = HeaderMutation()
     }
     if case .replace(let bytes) = reply.action {
-      replacePiece(bytes, asked, direction)
+      replacePiece(bytes, hookCall, direction)
       if isWhole { setLength(bytes.readableBytes, &mutation, direction) }
-    } else if !asked.isInEnvoy, let body = try? asked.request.body() {
-      self[direction].answered.writeImmutableBuffer(body.bytes)
+    } else if !hookCall.isInEnvoy, let body = try? hookCall.request.body() {
+      self[direction].outgoing.writeImmutableBuffer(body.bytes)
     }
     change(mutation, HeaderKind(headersOf: direction))
-    clearRouteCache(reply.clearRouteCache ?? mutation.changesRoute(asked.phase), direction)
+    clearRouteCache(reply.clearRouteCache ?? mutation.changesRoute(hookCall.phase), direction)
   }
 
-  private func replacePiece(_ bytes: ByteBuffer, _ asked: Asked, _ direction: Direction) {
-    guard asked.isInEnvoy else {
-      self[direction].answered.writeImmutableBuffer(bytes)
+  private func replacePiece(_ bytes: ByteBuffer, _ hookCall: HookCall, _ direction: Direction) {
+    guard hookCall.isInEnvoy else {
+      self[direction].outgoing.writeImmutableBuffer(bytes)
       return
     }
     if self[direction].isHeld { envoy.drainBody(.buffered(direction)) }

@@ -30,7 +30,7 @@ extension CalloutExchange {
     case .chunks, .stream:
       self[direction].queue.append(.body)
       advance(in: direction)
-      takePiece(direction)
+      takeFromEnvoy(direction)
       return .wait
     case .whole:
       if self[direction].hasEnded { self[direction].queue.append(.body) }
@@ -46,8 +46,8 @@ extension CalloutExchange {
       return
     }
     if let stream = self[direction].stream { return trailersArrived(stream) }
-    let course = self[direction]
-    if course.delivery == .whole, course.length > 0, !course.isPassing { self[direction].queue.append(.body) }
+    let state = self[direction]
+    if state.delivery == .whole, state.length > 0, !state.isPassing { self[direction].queue.append(.body) }
     if handles(.trailers, direction) { self[direction].queue.append(.trailers) }
     advance(in: direction)
   }
@@ -56,24 +56,26 @@ extension CalloutExchange {
   func bodyRequest(
     _ direction: Direction, _ phase: Phase
   ) -> (ProcessingRequest, isInEnvoy: Bool)? {
-    let course = self[direction]
-    let isWhole = course.delivery == .whole
+    let state = self[direction]
+    let isWhole = state.delivery == .whole
     var chunks: [UnsafeRawBufferPointer] = []
     let isInHook = hook == direction
     // What is buffered while we hold nothing belongs to another filter.
-    if course.isHeld, !(isInHook && envoy.isReceivedBuffered(direction)) { chunks += envoy.body(.buffered(direction)) }
+    if state.isHeld, !(isInHook && envoy.isReceivedBuffered(direction)) { chunks += envoy.body(.buffered(direction)) }
     if isInHook { chunks += envoy.body(.received(direction)) }
-    guard course.hasEndedInBody || chunks.contains(where: { !$0.isEmpty }) else { return nil }
-    let request = ProcessingRequest(phase, chunks, endOfStream: course.hasEndedInBody)
-    let isInEnvoy = isWhole || !course.isHeld
+    guard state.hasEndedInBody || chunks.contains(where: { !$0.isEmpty }) else { return nil }
+    let request = ProcessingRequest(phase, chunks, endOfStream: state.hasEndedInBody)
+    let isInEnvoy = isWhole || !state.isHeld
     if !isInEnvoy { drain(direction) }
     return (request, isInEnvoy)
   }
 
   /// Takes the piece from Envoy whose hook is still at work, for it cannot be told from what follows.
-  private func takePiece(_ direction: Direction) {
-    guard let asked, asked.part == .body, asked.phase.direction == direction, asked.isInEnvoy else { return }
-    asked.isInEnvoy = false
+  private func takeFromEnvoy(_ direction: Direction) {
+    guard let hookCall, hookCall.part == .body, hookCall.phase.direction == direction, hookCall.isInEnvoy else {
+      return
+    }
+    hookCall.isInEnvoy = false
     envoy.drainBody(.received(direction))
   }
 
@@ -91,14 +93,14 @@ extension CalloutExchange {
   }
 
   /// Puts what was answered meanwhile before what Envoy has of a body.
-  func giveBack(_ direction: Direction) {
-    guard self[direction].answered.readableBytes > 0 else { return }
-    let answered = self[direction].answered
-    self[direction].answered = ByteBuffer()
+  func putOutgoing(_ direction: Direction) {
+    guard self[direction].outgoing.readableBytes > 0 else { return }
+    let outgoing = self[direction].outgoing
+    self[direction].outgoing = ByteBuffer()
     self[direction].stream?.roomMayHaveCome()
     let received = envoy.bodySize(.received(direction)) > 0
     let place = received ? BodyKind.received(direction) : .buffered(direction)
-    var all = answered
+    var all = outgoing
     for chunk in envoy.body(place) { all.writeBytes(chunk) }
     envoy.drainBody(place)
     if !envoy.appendBody(all, .received(direction)) { envoy.appendBody(all, .buffered(direction)) }

@@ -4,17 +4,17 @@ internal import Logging
 
 extension CalloutExchange {
   /// Does what the configuration says of a hook that failed, or of the reply of one.
-  func fail(_ asked: Asked, _ error: any Error) {
-    if let denial = error as? Denial { return deny(asked.phase, denial) }
-    fail(asked, error, filter.configuration.failurePolicy[asked.phase])
+  func fail(_ hookCall: HookCall, _ error: any Error) {
+    if let denial = error as? Denial { return deny(hookCall.phase, denial) }
+    fail(hookCall, error, filter.configuration.failurePolicy[hookCall.phase])
   }
 
-  func fail(_ asked: Asked, _ error: any Error, _ policy: CalloutServer.FailurePolicy) {
-    context.logger.error("callout failed", metadata: ["phase": "\(asked.phase)", "error": "\(error)"])
+  func fail(_ hookCall: HookCall, _ error: any Error, _ policy: CalloutServer.FailurePolicy) {
+    context.logger.error("callout failed", metadata: ["phase": "\(hookCall.phase)", "error": "\(error)"])
     switch policy {
     // No stream of gRPC's ends, but the client gets what Envoy answers then.
     case .failStream: refuse(error, details: "callout_failed")
-    case .passThrough: orRefuse { () throws(CalloutError) in try apply(.continue(asked.phase), asked) }
+    case .passThrough: orRefuse { () throws(CalloutError) in try apply(.continue(hookCall.phase), hookCall) }
     case .immediate(let response): answerChecked(response)
     }
   }

@@ -5,11 +5,11 @@ internal import NIOCore
 internal import SwiftProtobuf
 
 /// What a hook of the callout is at work on.
-final class Asked: StreamWork, @unchecked Sendable {
+final class HookCall: StreamWork, @unchecked Sendable {
   // Unchecked: used on the stream's worker alone.
 
   let phase: Phase
-  let part: Course.Part
+  let part: MessagePart
   @exclusivity(unchecked) var request: ProcessingRequest
   /// Ends when the hook takes too long.
   var deadlines: HookDeadlines?
@@ -21,7 +21,7 @@ final class Asked: StreamWork, @unchecked Sendable {
   private unowned(unsafe) let exchange: CalloutExchange
 
   init(
-    _ exchange: CalloutExchange, _ request: consuming ProcessingRequest, _ phase: Phase, _ part: Course.Part,
+    _ exchange: CalloutExchange, _ request: consuming ProcessingRequest, _ phase: Phase, _ part: MessagePart,
     isInEnvoy: Bool
   ) {
     self.exchange = exchange
@@ -48,14 +48,14 @@ final class Asked: StreamWork, @unchecked Sendable {
 
 extension CalloutExchange {
   /// Has the callout's hook asked about a part of the exchange.
-  func ask(_ part: Course.Part, _ direction: Direction) {
-    guard let asked = makeAsked(part, direction) else { return }
-    self.asked = asked
-    start(asked)
-    guard asked === self.asked else { return }
+  func ask(_ part: MessagePart, _ direction: Direction) {
+    guard let hookCall = makeHookCall(part, direction) else { return }
+    self.hookCall = hookCall
+    start(hookCall)
+    guard hookCall === self.hookCall else { return }
     // It waits, and Envoy goes on.
-    asked.request.copyHeaders()
-    if asked.deadlines == nil { startClock(asked) }
+    hookCall.request.copyHeaders()
+    if hookCall.deadlines == nil { startClock(hookCall) }
   }
 
   /// The callout's answer from the shared thread pool, where its configuration wants the hooks to run.
@@ -69,22 +69,22 @@ extension CalloutExchange {
   }
 
   /// A hook has ended; whether what it says still counts.
-  fileprivate func isToFinish(_ asked: Asked) -> Bool {
-    asked.deadlines?.stop()
-    self.asked = nil
+  fileprivate func isToFinish(_ hookCall: HookCall) -> Bool {
+    hookCall.deadlines?.stop()
+    self.hookCall = nil
     guard isOpen else {
       hookEndedLate()
       return false
     }
-    asked.request.giveUpHeaders()
-    return !asked.isSettled
+    hookCall.request.giveUpHeaders()
+    return !hookCall.isSettled
   }
 
-  fileprivate func finish(_ asked: Asked, _ response: consuming ProcessingResponse) {
-    do throws(CalloutError) { try apply(response, asked) } catch { fail(asked, error) }
+  fileprivate func finish(_ hookCall: HookCall, _ response: consuming ProcessingResponse) {
+    do throws(CalloutError) { try apply(response, hookCall) } catch { fail(hookCall, error) }
   }
 
-  private func makeAsked(_ part: Course.Part, _ direction: Direction) -> Asked? {
+  private func makeHookCall(_ part: MessagePart, _ direction: Direction) -> HookCall? {
     let phase = part.phase(direction)
     switch part {
     case .headers:
@@ -94,13 +94,13 @@ extension CalloutExchange {
       let headers = headers(HeaderKind(headersOf: direction), endOfStream: endOfStream)
       let request = ProcessingRequest(phase, headers, attributes: attributes)
       if attributes != nil { context.receive(request) }
-      return Asked(self, request, phase, part, isInEnvoy: true)
+      return HookCall(self, request, phase, part, isInEnvoy: true)
     case .trailers:
       let trailers = headers(HeaderKind(trailersOf: direction), endOfStream: false)
-      return Asked(self, ProcessingRequest(phase, trailers, attributes: nil), phase, part, isInEnvoy: true)
+      return HookCall(self, ProcessingRequest(phase, trailers, attributes: nil), phase, part, isInEnvoy: true)
     case .body:
       guard let (request, isInEnvoy) = bodyRequest(direction, phase) else { return nil }
-      return Asked(self, request, phase, part, isInEnvoy: isInEnvoy)
+      return HookCall(self, request, phase, part, isInEnvoy: isInEnvoy)
     }
   }
 

@@ -16,8 +16,8 @@ extension CalloutExchange: CalloutStreamSink {
       isAnswered = true
       return
     }
-    if let body = try apply(reply, Course.Part.headers.phase(direction)) {
-      if setLength(of: body, direction) { self[direction].answered.writeImmutableBuffer(body) }
+    if let body = try apply(reply, MessagePart.headers.phase(direction)) {
+      if setLength(of: body, direction) { self[direction].outgoing.writeImmutableBuffer(body) }
     } else if !self[direction].isWithoutBody {
       prepareForBody(direction)
     }
@@ -26,7 +26,7 @@ extension CalloutExchange: CalloutStreamSink {
 
   func send(_ body: StreamedBody, _ direction: Direction) {
     guard isOpen, !isAnswered else { return }
-    self[direction].answered.writeImmutableBuffer(body.bytes)
+    self[direction].outgoing.writeImmutableBuffer(body.bytes)
     releaseInLaterTurn()
   }
 
@@ -60,7 +60,7 @@ extension CalloutExchange: CalloutStreamSink {
     } else if let stream = self[direction].stream {
       // Envoy takes nothing behind the end, and nothing while the hook leaves pieces with it: only the hook's going on
       // brings that about.
-      while isOpen, !isAnswered, self[direction].answered.readableBytes >= MessageStream.mostAnswered,
+      while isOpen, !isAnswered, self[direction].outgoing.readableBytes >= MessageStream.mostOutgoing,
         !self[direction].hasEnded, !stream.isFull
       { await stream.waitForRoom() }
     }
@@ -74,7 +74,7 @@ extension CalloutExchange: CalloutStreamSink {
       stream.incoming.bufferedBytes < MessageStream.mostBuffered
     else { return }
     stream.isFull = false
-    inLaterTurn { if self.isOpen { self.takeMore(stream) } }
+    inLaterTurn { if self.isOpen { self.feedMore(stream) } }
   }
 
   private func checkOpen() throws {
@@ -90,9 +90,9 @@ extension CalloutExchange: CalloutStreamSink {
   // MARK: Streamed answers
 
   /// Answers the client piece by piece, as long as the hook's answer takes.
-  func write(_ streamed: StreamedImmediateResponse, _ asked: Asked) throws(CalloutError) {
-    guard asked.phase == .requestHeaders else {
-      throw .illegal("a streamed immediate response can only answer request headers, not \(asked.phase)")
+  func write(_ streamed: StreamedImmediateResponse, _ hookCall: HookCall) throws(CalloutError) {
+    guard hookCall.phase == .requestHeaders else {
+      throw .illegal("a streamed immediate response can only answer request headers, not \(hookCall.phase)")
     }
     isAnswered = true
     let answering = StreamedAnswer(streamed, self)

@@ -11,9 +11,9 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   @exclusivity(unchecked) private(set) var filter: CalloutFilter
   @exclusivity(unchecked) private(set) var context: CalloutContext
   /// The request's and the response's.
-  private let courses = UnsafeMutablePointer<Course>.allocate(capacity: 2)
+  private let directions = UnsafeMutablePointer<DirectionState>.allocate(capacity: 2)
   /// What a hook is at work on.
-  @exclusivity(unchecked) var asked: Asked?
+  @exclusivity(unchecked) var hookCall: HookCall?
   /// An answer to the client that is being written piece by piece.
   @exclusivity(unchecked) var answering: StreamedAnswer?
   /// The client was answered, or is being: nothing more is asked.
@@ -31,20 +31,20 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   init(_ envoy: EnvoyStream, _ filter: CalloutFilter, id: Int) {
     self.filter = filter
     context = CalloutContext(streamID: id, peer: nil, logger: filter.logger)
-    for index in 0..<2 { (courses + index).initialize(to: Course()) }
+    for index in 0..<2 { (directions + index).initialize(to: DirectionState()) }
     super.init(envoy)
     context.setStream(self)
   }
 
   deinit {
-    courses.deinitialize(count: 2)
-    courses.deallocate()
+    directions.deinitialize(count: 2)
+    directions.deallocate()
   }
 
   // One yield each, and in memory of its own: only then it is inlined, and no coroutine takes memory.
-  subscript(direction: Direction) -> Course {
-    @inline(__always) _read { yield courses[direction == .request ? 0 : 1] }
-    @inline(__always) _modify { yield &courses[direction == .request ? 0 : 1] }
+  subscript(direction: Direction) -> DirectionState {
+    @inline(__always) _read { yield directions[direction == .request ? 0 : 1] }
+    @inline(__always) _modify { yield &directions[direction == .request ? 0 : 1] }
   }
 
   // MARK: Envoy's hooks
@@ -78,16 +78,16 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
       prepareForBody(direction)
     }
     advance(in: direction)
-    return settle(direction, mayAddBody: self[direction].isWithoutBody) ? .proceed : .wait
+    return goesOn(direction, mayAddBody: self[direction].isWithoutBody) ? .proceed : .wait
   }
 
   private func body(_ direction: Direction, _ endOfStream: Bool) -> DataStatus {
     guard !isAnswered else { return direction == .request ? .drop : .proceed }
     self[direction].hasEnded = endOfStream
     self[direction].hasEndedInBody = endOfStream
-    self[direction].isStuck = false
+    self[direction].mustBeAnsweredAnew = false
     let status = bodyArrived(direction)
-    return settle(direction) ? .proceed : status
+    return goesOn(direction) ? .proceed : status
   }
 
   private func trailers(_ direction: Direction) -> TrailersStatus {
@@ -95,33 +95,33 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     self[direction].hasEnded = true
     let isHeld = self[direction].isHeld
     trailersArrived(direction)
-    return settle(direction, mayAddBody: isHeld) ? .proceed : .wait
+    return goesOn(direction, mayAddBody: isHeld) ? .proceed : .wait
   }
 
   /// Whether what arrived goes on, with all that was held before it.
   ///
   /// - Parameter mayAddBody: Envoy would send body that is added now. It does not add any to headers of a message that has
   ///   some, nor to trailers where nothing was held before: then the body goes on in a turn of its own.
-  private func settle(_ direction: Direction, mayAddBody: Bool = true) -> Bool {
-    guard mayAddBody || isAnswered || self[direction].answered.readableBytes == 0 else {
+  private func goesOn(_ direction: Direction, mayAddBody: Bool = true) -> Bool {
+    guard mayAddBody || isAnswered || self[direction].outgoing.readableBytes == 0 else {
       self[direction].isHeld = true
       inLaterTurn { if self.isOpen { self.hookEnded() } }
       return false
     }
     let mayProceed = !isAnswered && !isWaiting(direction)
     self[direction].isHeld = !mayProceed
-    if mayProceed { giveBack(direction) }
+    if mayProceed { putOutgoing(direction) }
     return mayProceed || (isAnswered && direction == .response)
   }
 
   /// Something of the direction is still to be answered, or to arrive before it can be.
   func isWaiting(_ direction: Direction) -> Bool {
     if let stream = self[direction].stream { return self[direction].isStreamWaiting(stream) }
-    if let asked, asked.phase.direction == direction, !asked.isSettled { return true }
+    if let hookCall, hookCall.phase.direction == direction, !hookCall.isSettled { return true }
     return !self[direction].queue.isEmpty || self[direction].awaitsRest
   }
 
-  func handles(_ part: Course.Part, _ direction: Direction) -> Bool {
+  func handles(_ part: MessagePart, _ direction: Direction) -> Bool {
     filter.handles(part.phase(direction))
   }
 
@@ -138,8 +138,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     repeat {
       askNext()
       runReady()
-    } while asked == nil && isToGoOn
-    if asked != nil, isToGoOn { startClockOfNext() }
+    } while hookCall == nil && isToGoOn
+    if hookCall != nil, isToGoOn { startClockOfNext() }
     (hook, isAdvancing) = outer
     if !isAdvancing { release(except: direction) }
   }
@@ -150,7 +150,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   }
 
   private func askNext() {
-    while asked == nil, isOpen, !isAnswered {
+    while hookCall == nil, isOpen, !isAnswered {
       if let part = self[.request].queue.takeFirst() {
         ask(part, .request)
       } else if let part = self[.response].queue.takeFirst() {
@@ -171,8 +171,8 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     for direction in Direction.allCases
     where direction != current && isOpen && !isAnswered && self[direction].isHeld && !isWaiting(direction) {
       self[direction].isHeld = false
-      giveBack(direction)
-      if self[direction].isStuck { answerAnew() } else { proceed(direction) }
+      putOutgoing(direction)
+      if self[direction].mustBeAnsweredAnew { answerAnew() } else { proceed(direction) }
     }
   }
 
@@ -180,21 +180,21 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     let isHeld = self[.response].isHeld
     envoy.proceed(direction)
     // The response was Envoy's own, and began meanwhile.
-    self[.response].isStuck =
+    self[.response].mustBeAnsweredAnew =
       !EnvoyStream.continuesDirectionsApart && direction == .request && self[.response].isHeld && !isHeld
   }
 
   override func streamEnded() {
-    asked?.cancel()
-    asked?.deadlines?.stop()
+    hookCall?.cancel()
+    hookCall?.deadlines?.stop()
     answering?.cancel()
-    for index in 0..<2 { courses[index].stream?.breakOff() }
+    for index in 0..<2 { directions[index].stream?.breakOff() }
     if !isBusy { end() }
   }
 
   /// Hooks are at work.
   private var isBusy: Bool {
-    asked != nil || answering != nil || (0..<2).contains { courses[$0].stream?.isRunning == true }
+    hookCall != nil || answering != nil || (0..<2).contains { directions[$0].stream?.isRunning == true }
   }
 
   /// A hook has ended after the exchange; the last of them ends it for good.
@@ -210,7 +210,7 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
     filter.callout.onStreamEnd(ending, context: context)
     context.setStream(nil)
     // They have the exchange, as it has them.
-    for index in 0..<2 { courses[index].stream = nil }
+    for index in 0..<2 { directions[index].stream = nil }
   }
 }
 

@@ -20,32 +20,32 @@ final class HookDeadlines {
 
 extension CalloutExchange {
   /// Starts the clock of a hook that waits for something.
-  func startClock(_ asked: Asked) {
+  func startClock(_ hookCall: HookCall) {
     let deadlines = HookDeadlines()
-    asked.deadlines = deadlines
+    hookCall.deadlines = deadlines
     if let limit = filter.configuration.softDeadline {
-      deadlines.late = after(limit) { $0.hookIsLate(asked) }
+      deadlines.late = after(limit) { $0.hookIsLate(hookCall) }
     }
-    deadlines.timeout = after(filter.configuration.messageTimeout) { $0.hookTimedOut(asked) }
+    deadlines.timeout = after(filter.configuration.messageTimeout) { $0.hookTimedOut(hookCall) }
   }
 
   /// Starts the clock of what waits for a hook that was given up and has not ended, for nothing is asked beside it.
   func startClockOfNext() {
-    guard let asked, asked.isSettled, let deadlines = asked.deadlines, deadlines.next == nil else { return }
+    guard let hookCall, hookCall.isSettled, let deadlines = hookCall.deadlines, deadlines.next == nil else { return }
     deadlines.next = after(filter.configuration.messageTimeout) { exchange in
-      guard asked === exchange.asked, !exchange.isAnswered else { return }
-      exchange.timedOut(asked.phase)
+      guard hookCall === exchange.hookCall, !exchange.isAnswered else { return }
+      exchange.timedOut(hookCall.phase)
     }
   }
 
   /// Gives the hook at work so much time from now on, once for each answer.
   func extendTimeout(_ time: Duration) {
-    guard isOpen, let asked else { return }
-    if asked.deadlines == nil { startClock(asked) }
-    guard let deadlines = asked.deadlines, !deadlines.isExtended, !asked.isSettled else { return }
+    guard isOpen, let hookCall else { return }
+    if hookCall.deadlines == nil { startClock(hookCall) }
+    guard let deadlines = hookCall.deadlines, !deadlines.isExtended, !hookCall.isSettled else { return }
     deadlines.isExtended = true
     deadlines.timeout?.cancel()
-    deadlines.timeout = after(time) { $0.hookTimedOut(asked) }
+    deadlines.timeout = after(time) { $0.hookTimedOut(hookCall) }
   }
 
   private func after(
@@ -57,21 +57,21 @@ extension CalloutExchange {
     }
   }
 
-  private func hookIsLate(_ asked: Asked) {
-    guard asked === self.asked, !asked.isSettled else { return }
-    switch filter.configuration.latePolicy[asked.phase] {
+  private func hookIsLate(_ hookCall: HookCall) {
+    guard hookCall === self.hookCall, !hookCall.isSettled else { return }
+    switch filter.configuration.latePolicy[hookCall.phase] {
     case .wait: break
     case .extend(let time): extendTimeout(time)
     case .giveUp(let policy):
       let limit = filter.configuration.softDeadline ?? .zero
-      giveUp(asked) { fail(asked, CalloutError(.lateHook, "the hook took longer than \(limit)"), policy) }
+      giveUp(hookCall) { fail(hookCall, CalloutError(.lateHook, "the hook took longer than \(limit)"), policy) }
     }
   }
 
   /// Does what Envoy's ext_proc does of its `message_timeout`.
-  private func hookTimedOut(_ asked: Asked) {
-    guard asked === self.asked, !asked.isSettled else { return }
-    giveUp(asked) { timedOut(asked.phase) }
+  private func hookTimedOut(_ hookCall: HookCall) {
+    guard hookCall === self.hookCall, !hookCall.isSettled else { return }
+    giveUp(hookCall) { timedOut(hookCall.phase) }
   }
 
   private func timedOut(_ phase: Phase) {
@@ -79,10 +79,10 @@ extension CalloutExchange {
     answer(ImmediateResponse(status: 504, body: "", details: "callout_timed_out"))
   }
 
-  private func giveUp(_ asked: Asked, _ settle: () -> Void) {
-    asked.isSettled = true
-    asked.deadlines?.stop()
-    asked.cancel()
+  private func giveUp(_ hookCall: HookCall, _ settle: () -> Void) {
+    hookCall.isSettled = true
+    hookCall.deadlines?.stop()
+    hookCall.cancel()
     settle()
     hookEnded()
   }

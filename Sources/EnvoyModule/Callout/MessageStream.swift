@@ -46,21 +46,21 @@ final class MessageStream: StreamWork, @unchecked Sendable {
   static let mostBuffered = 256 * 1_024
 
   /// Bytes that the hook may send before it waits until Envoy has taken them.
-  static let mostAnswered = 1_024 * 1_024
+  static let mostOutgoing = 1_024 * 1_024
 }
 
-extension Course {
+extension DirectionState {
   /// What arrived has to wait: for the headers' answer, for the hook to read it, for something to send, or for the hook's
   /// end with the message's. Envoy takes no more behind the end, and from outside of its hooks only what was held.
   func isStreamWaiting(_ stream: MessageStream) -> Bool {
     guard stream.isRunning else { return false }
-    return !stream.hasHeaders || stream.isFull || hasEnded || (stream.hasPieces && answered.readableBytes == 0)
+    return !stream.hasHeaders || stream.isFull || hasEnded || (stream.hasPieces && outgoing.readableBytes == 0)
   }
 }
 
 extension CalloutExchange {
   func beginStream(_ direction: Direction) {
-    let phase = Course.Part.headers.phase(direction)
+    let phase = MessagePart.headers.phase(direction)
     let attributes = direction == .request ? filter.requestAttributes : filter.responseAttributes
     let headers = headers(HeaderKind(headersOf: direction), endOfStream: self[direction].isWithoutBody)
     headers.copy()
@@ -81,7 +81,7 @@ extension CalloutExchange {
       return .wait
     }
     if self[direction].hasEnded { stream.roomMayHaveCome() }
-    advance(in: direction) { take(stream, [.buffered(direction), .received(direction)]) }
+    advance(in: direction) { feed(stream, [.buffered(direction), .received(direction)]) }
     return .wait
   }
 
@@ -89,7 +89,7 @@ extension CalloutExchange {
     let direction = stream.incoming.direction
     stream.roomMayHaveCome()
     advance(in: direction) {
-      take(stream, [.buffered(direction)])
+      feed(stream, [.buffered(direction)])
       let trailers = headers(HeaderKind(trailersOf: direction), endOfStream: false)
       trailers.copy()
       stream.incoming.receive(trailers: HTTPHeaders(trailers))
@@ -97,13 +97,13 @@ extension CalloutExchange {
   }
 
   /// The hook has read what it was given: it gets what stayed in Envoy.
-  func takeMore(_ stream: MessageStream) {
-    take(stream, [.buffered(stream.incoming.direction)])
+  func feedMore(_ stream: MessageStream) {
+    feed(stream, [.buffered(stream.incoming.direction)])
     hookEnded()
   }
 
   /// Gives the hook what Envoy has of the body.
-  private func take(_ stream: MessageStream, _ places: [BodyKind]) {
+  private func feed(_ stream: MessageStream, _ places: [BodyKind]) {
     let direction = stream.incoming.direction
     stream.isFull = false
     // What is buffered while we hold nothing belongs to another filter, and what arrives may be the same bytes.
@@ -111,7 +111,7 @@ extension CalloutExchange {
     let places = places.filter { $0 != .buffered(direction) || isBufferOurs }
     let chunks = places.flatMap { envoy.body($0) }
     let hasEnded = self[direction].hasEndedInBody
-    let phase = Course.Part.body.phase(direction)
+    let phase = MessagePart.body.phase(direction)
     guard hasEnded || !chunks.isEmpty,
       let body = try? ProcessingRequest(phase, chunks, endOfStream: hasEnded).body()
     else { return }
@@ -156,6 +156,6 @@ extension CalloutExchange {
 extension MessageStream {
   /// How far it is, for the policy that applies.
   fileprivate var phase: Phase {
-    (outgoing.isUntouched ? Course.Part.headers : .body).phase(incoming.direction)
+    (outgoing.isUntouched ? MessagePart.headers : .body).phase(incoming.direction)
   }
 }
