@@ -240,10 +240,11 @@ let package = Package(
       swiftSettings: strict),
 
     // Runs a dynamic module in an Envoy.
+    .target(name: "CSpawn"),
     .executableTarget(
       name: "EnvoyRun",
       dependencies: [
-        "CalloutJSON", "ConfigurationFile", "CalloutTransport", httpClient, nioCore, signals, arguments,
+        "CSpawn", "CalloutJSON", "ConfigurationFile", "CalloutTransport", httpClient, nioCore, signals, arguments,
       ],
       swiftSettings: exampleSettings),
 

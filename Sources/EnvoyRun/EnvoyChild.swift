@@ -13,7 +13,7 @@ final class EnvoyChild: Sendable {
   init(
     _ executable: String, _ configuration: String, _ library: ModuleLibrary, in folder: URL, workers: Int?,
     logLevel: String
-  ) throws {
+  ) async throws {
     let file = folder.appending(path: "envoy.yaml")
     try Data(configuration.utf8).write(to: file)
     // A copy, for whoever changes the library would change the code that runs.
@@ -29,7 +29,7 @@ final class EnvoyChild: Sendable {
       ] + (workers.map { ["--concurrency", "\($0)"] } ?? [])
     let environment = ProcessInfo.processInfo.environment
       .merging(["ENVOY_DYNAMIC_MODULES_SEARCH_PATH": folder.path]) { $1 }
-    process = try SpawnedProcess(executable, arguments, environment: environment)
+    process = try await SpawnedProcess.start(executable, arguments, environment: environment)
   }
 
   /// The exit code; waits for it.

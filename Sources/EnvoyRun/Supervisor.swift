@@ -27,7 +27,7 @@ struct Supervisor {
   /// Throws `ExitCode` where Envoy ends by itself.
   func run() async throws {
     // Before anything is started that a signal would leave behind.
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    let signals = await UnixSignalsSequence(trapping: Self.endings)
     let folder = FileManager.default.temporaryDirectory.appending(path: "envoyrun-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -40,7 +40,7 @@ struct Supervisor {
     var library = library
     while true {
       let configuration = command.envoyConfiguration(filter, library, identity: identity)
-      let envoy = try EnvoyChild(
+      let envoy = try await EnvoyChild(
         executable, try configuration.yaml(), library, in: folder, workers: command.workers,
         logLevel: command.logLevel)
       let watching = watch(envoy) { happened.yield($0) }
@@ -56,6 +56,14 @@ struct Supervisor {
         library = new
       }
     }
+  }
+
+  /// What ends it: a closed terminal too, but for where that is ignored, as nohup has it.
+  private static var endings: [UnixSignal] {
+    var hangup = sigaction()
+    sigaction(SIGHUP, nil, &hangup)
+    let isIgnored = unsafeBitCast(hangup.__sigaction_handler.sa_handler, to: Int.self) == 1
+    return [.sigterm, .sigint, .sigquit] + (isIgnored ? [] : [.sighup])
   }
 
   private func watch(_ envoy: EnvoyChild, _ tell: @escaping @Sendable (Event) -> Void) -> [Task<Void, Never>] {
