@@ -400,7 +400,7 @@ let package = Package(
     .testTarget(
       name: "EnvoyRunTests",
       dependencies: ["EnvoyRun", "CalloutJSON", "CalloutServing", "ExtProcTesting", arguments],
-      swiftSettings: exampleSettings),
+      exclude: ["MiniPackage"], swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyTests",
       dependencies: [

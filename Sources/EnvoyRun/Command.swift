@@ -20,28 +20,38 @@ enum Command {
   }
 
   /// What a program prints.
-  static func output(_ name: String, _ arguments: [String]) throws -> String {
-    let (status, output) = try result(try path(of: name), arguments)
+  static func output(_ name: String, _ arguments: [String]) async throws -> String {
+    let (status, output) = try await result(try path(of: name), arguments)
     guard status == 0 else {
       throw RunError("'\(name) \(arguments.prefix(2).joined(separator: " "))' failed, see above")
     }
     return output
   }
 
-  /// How a program at a path ends, and what it prints; waits for it without suspending.
+  /// How a program at a path ends, as a shell says it, and what it prints.
   ///
-  /// - Parameter errors: where it says what is wrong.
+  /// - Parameter errors: where it says what is wrong; nil for with the rest.
   static func result(
-    _ path: String, _ arguments: [String], errors: FileHandle = .standardError
-  ) throws -> (status: Int32, output: String) {
-    let process = process(path, arguments)
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = errors
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
+    _ path: String, _ arguments: [String], environment: [String: String]? = nil, errors: FileHandle? = .standardError
+  ) async throws -> (status: Int32, output: String) {
+    try await withCheckedThrowingContinuation { continuation in
+      // Reading waits, which tasks must not.
+      Thread.detachNewThread {
+        let process = process(path, arguments)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        if let environment { process.environment = environment }
+        if let errors { process.standardError = errors } else { process.standardError = pipe }
+        continuation.resume(
+          with: Result {
+            try process.run()
+            let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            let signal: Int32 = process.terminationReason == .uncaughtSignal ? 128 : 0
+            return (signal + process.terminationStatus, output)
+          })
+      }
+    }
   }
 
   private static func path(of name: String) throws -> String {

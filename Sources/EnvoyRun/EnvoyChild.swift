@@ -9,27 +9,10 @@ final class EnvoyChild: Sendable {
   private let process: SpawnedProcess
   private let adminFile: URL
 
-  /// Starts it; what it prints goes where envoyrun's own output goes.
-  init(
-    _ executable: String, _ configuration: String, _ library: ModuleLibrary, in folder: URL, workers: Int?,
-    logLevel: String
-  ) async throws {
-    let file = folder.appending(path: "envoy.yaml")
-    try Data(configuration.utf8).write(to: file)
-    // A copy, for whoever changes the library would change the code that runs.
-    let copy = folder.appending(path: "lib\(library.name).so")
-    try? FileManager.default.removeItem(at: copy)
-    try FileManager.default.copyItem(atPath: library.path, toPath: copy.path)
-    adminFile = folder.appending(path: "admin")
-    try? FileManager.default.removeItem(at: adminFile)
-    let arguments =
-      [
-        "--config-path", file.path, "--admin-address-path", adminFile.path, "--disable-hot-restart", "--log-level",
-        logLevel,
-      ] + (workers.map { ["--concurrency", "\($0)"] } ?? [])
-    let environment = ProcessInfo.processInfo.environment
-      .merging(["ENVOY_DYNAMIC_MODULES_SEARCH_PATH": folder.path]) { $1 }
-    process = try await SpawnedProcess.start(executable, arguments, environment: environment)
+  /// - Parameter adminFile: where it writes the address of its admin interface.
+  init(_ process: SpawnedProcess, adminFile: URL) {
+    self.process = process
+    self.adminFile = adminFile
   }
 
   /// The exit code; waits for it.

@@ -81,32 +81,32 @@ struct EnvoyRun: AsyncParsableCommand {
   mutating func run() async throws {
     do {
       guard !describe else {
-        return print(try ModuleDescription.text(of: ModuleLibrary(path: module)), terminator: "")
+        return print(ModuleDescription.answer(about: ModuleLibrary(path: module)), terminator: "")
       }
       let source = ModuleSource(module, buildConfiguration)
       let library = try await source.library()
-      let filter = try ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
-      guard !printEnvoyConfig else { return print(try envoyConfiguration(filter, library).yaml(), terminator: "") }
-      let executable = try EnvoyExecutable.find(envoy)
+      guard !printEnvoyConfig else {
+        return print(try await envoyConfiguration(library).yaml(), terminator: "")
+      }
+      let executable = try await EnvoyExecutable.find(envoy)
       try FreePort.check(host, port, option: "--port")
       if let port = tlsPort {
         let free = try FreePort.check(host, port, option: "--tls-port")
         // Clients are told one number for TCP and for UDP.
         if http3 { tlsPort = free }
       }
-      try await Supervisor(
-        command: self, executable: executable, source: source, library: library, filter: filter
-      ).run()
+      try await Supervisor(command: self, executable: executable, source: source, library: library).run()
     } catch let error as RunError {
       FileHandle.standardError.write(Data("envoyrun: \(error)\n".utf8))
       throw ExitCode(2)
     }
   }
 
+  /// Asks the library, and says how to run it.
+  ///
   /// - Parameter identity: where the files of a self-signed certificate are.
-  func envoyConfiguration(
-    _ filter: ModuleFilter, _ library: ModuleLibrary, identity: TLSFiles? = nil
-  ) -> EnvoyConfiguration {
+  func envoyConfiguration(_ library: ModuleLibrary, identity: TLSFiles? = nil) async throws -> EnvoyConfiguration {
+    let filter = try await ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
     var configuration = EnvoyConfiguration(library: library.name, filter: filter, host: host, port: port)
     configuration.filterConfig = filterConfig
     configuration.upstream = upstream

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import ArgumentParser
 import CalloutJSON
 import Foundation
-
-/// A module's library.
-struct ModuleLibrary {
-  /// Its path.
-  let path: String
-
-  /// What Envoy calls it: the file's name without `lib` and `.so`.
-  var name: String {
-    var name = URL(filePath: path).deletingPathExtension().lastPathComponent
-    if name.hasPrefix("lib") { name.removeFirst(3) }
-    return name
-  }
-}
 
 /// A filter that Envoy is to use.
 struct ModuleFilter: Equatable {
@@ -39,28 +25,39 @@ struct ModuleDescription {
   }
 
   /// Has another process ask the library: this one would keep its code, and whatever it has started.
-  ///
-  /// Throws `ExitCode` where that process has said what is wrong.
-  static func ask(_ library: ModuleLibrary) throws -> ModuleDescription {
+  static func ask(_ library: ModuleLibrary) async throws -> ModuleDescription {
     guard let program = Bundle.main.executablePath else { throw RunError("envoyrun does not find itself") }
-    let (status, text) = try Command.result(program, [library.path, "--describe"])
-    guard status == 0 else { throw ExitCode(2) }
-    let filters = text.split(separator: "\n").compactMap { line -> ModuleFilter? in
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard words.count == 2, let kind = ModuleFilter.Kind(rawValue: String(words[0])) else { return nil }
-      return ModuleFilter(name: String(words[1]), kind: kind)
+    // What the library says when it is loaded, or how it crashes, is seen where Envoy loads it.
+    let (status, text) = try await Command.result(program, [library.path, "--describe"], errors: .nullDevice)
+    let lines = text.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1).map(String.init) }
+      .filter { $0.count == 2 }
+    if let error = lines.first(where: { $0[0] == errorMark }) { throw RunError("\(library.file) \(error[1])") }
+    guard status == 0 else {
+      throw RunError("\(library.file) ends the program that loads it, with \(status): check that it is whole")
     }
-    return ModuleDescription(filters: filters, file: URL(filePath: library.path).lastPathComponent)
+    let filters = lines.compactMap { line in
+      ModuleFilter.Kind(rawValue: line[0]).map { ModuleFilter(name: line[1], kind: $0) }
+    }
+    return ModuleDescription(filters: filters, file: library.file)
   }
+
+  /// What that process prints: a filter a line, or what is wrong with the library.
+  static func answer(about library: ModuleLibrary) -> String {
+    do { return try text(of: library) } catch { return "\(errorMark) \(error)\n" }
+  }
+
+  private static let errorMark = "error:"
 
   /// Loads the library, whose calls of Envoy stay unbound, and asks it.
   static func text(of library: ModuleLibrary) throws -> String {
     // It keeps to the Swift that it was linked with, which need not be that of this program.
     guard let handle = dlopen(library.path, RTLD_LAZY | RTLD_LOCAL | RTLD_DEEPBIND) else {
-      throw RunError("\(library.path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason given")")
+      let reason = dlerror().map { String(cString: $0) } ?? "no reason given"
+      throw RunError(
+        "cannot be loaded: \(reason.hasPrefix(library.path) ? reason.dropFirst(library.path.count + 2) : reason[...])")
     }
     guard let symbol = dlsym(handle, "swift_callouts_describe_module") else {
-      throw RunError("\(library.path) is no module of EnvoyModule: link that, and define envoyModuleRegister")
+      throw RunError("is no module of EnvoyModule: link that, and define envoyModuleRegister")
     }
     typealias Describe = @convention(c) () -> UnsafeMutablePointer<CChar>?
     let text = unsafeBitCast(symbol, to: Describe.self)()
