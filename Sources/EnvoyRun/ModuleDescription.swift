@@ -85,6 +85,10 @@ struct ModuleDescription {
   private func filter(of mounts: [Mount]) throws -> ModuleFilter {
     var members: JSONValue = [:]
     for mount in mounts {
+      guard mount.prefix.utf8.allSatisfy({ (0x21...0x7e).contains($0) && !"?#".utf8.contains($0) }) else {
+        throw RunError(
+          "--mount \(mount.prefix) is for no path: write ?, #, spaces and the like with %, or leave them out")
+      }
       let filter = try filter(named: mount.application, mounts: [])
       guard filter.kind == .application else {
         throw RunError(

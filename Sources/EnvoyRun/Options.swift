@@ -3,12 +3,14 @@ import ArgumentParser
 
 /// An application for the paths below a prefix, such as `/api=hello`.
 struct Mount: ExpressibleByArgument {
+  /// Without a slash at its end, which says nothing.
   let prefix: String
   let application: String
 
   init?(argument: String) {
     guard let equals = argument.firstIndex(of: "="), argument.hasPrefix("/") else { return nil }
-    prefix = String(argument[..<equals])
+    let path = argument[..<equals]
+    prefix = path.lastIndex { $0 != "/" }.map { String(path[...$0]) } ?? "/"
     application = String(argument[equals...].dropFirst())
     guard !application.isEmpty else { return nil }
   }

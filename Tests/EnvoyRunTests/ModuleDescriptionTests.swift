@@ -38,6 +38,11 @@ struct ModuleDescriptionTests {
       ([hello, echo], "x", [], "libM.so has no filter 'x': one of hello, echo"),
       ([hello], nil, ["/=x"], "libM.so has no filter 'x': one of hello"),
       ([hello], nil, ["/=hello", "/=hello"], "--mount / is given twice: leave one out"),
+      ([hello, echo], nil, ["/api=hello", "/api/=echo"], "--mount /api is given twice: leave one out"),
+      (
+        [hello], nil, ["/a?b=hello"],
+        "--mount /a?b is for no path: write ?, #, spaces and the like with %, or leave them out"
+      ),
       (
         [callout], nil, ["/=add-header"],
         "--mount /=add-header: it is a callout, and only applications are mounted"

@@ -9,7 +9,8 @@ struct OptionsTests {
   @Test(
     "a mount is a prefix and an application",
     arguments: [
-      ("/api=hello", "/api hello"), ("/=a=b", "/ a=b"), ("api=hello", nil), ("/api", nil), ("/api=", nil),
+      ("/api=hello", "/api hello"), ("/=a=b", "/ a=b"), ("/api//=hello", "/api hello"), ("//=a", "/ a"),
+      ("api=hello", nil), ("/api", nil), ("/api=", nil),
     ])
   func mount(argument: String, expected: String?) {
     #expect(Mount(argument: argument).map { "\($0.prefix) \($0.application)" } == expected)

@@ -28,7 +28,7 @@ struct RunTests {
 
   @Test("applications are mounted on prefixes")
   func mounts() async throws {
-    try await EnvoyRunProcess.run("TrialModule", ["--mount", "/api=mounted"]) { process in
+    try await EnvoyRunProcess.run("TrialModule", ["--mount", "/api/=mounted"]) { process in
       let connection = try await HTTPConnection.connect(to: try await process.address())
       #expect(try await connection.get("/api").text == "api")
       #expect(try await connection.get("/other").status == 404)
