@@ -107,6 +107,9 @@ struct EnvoyRun: AsyncParsableCommand {
   /// - Parameter identity: where the files of a self-signed certificate are.
   func envoyConfiguration(_ library: ModuleLibrary, identity: TLSFiles? = nil) async throws -> EnvoyConfiguration {
     let filter = try await ModuleDescription.ask(library).filter(named: filter, mounts: mounts)
+    guard upstream == nil || filter.kind == .callout else {
+      throw RunError("--upstream is for callouts, and '\(filter.name)' is an application, which answers: leave it out")
+    }
     var configuration = EnvoyConfiguration(library: library.name, filter: filter, host: host, port: port)
     configuration.filterConfig = filterConfig
     configuration.upstream = upstream

@@ -41,6 +41,10 @@ struct RunTests {
       ("FilesApp", ["--filter-config", "/nowhere"], 1, "filter_config names no folder that is there: '/nowhere'"),
       ("TrialModule", ["--filter", "nothing"], 2, "libTrialModule.so has no filter 'nothing': one of "),
       ("HelloApp", ["--envoy", "/nowhere"], 2, "--envoy is /nowhere, which is no program: give the path of an Envoy"),
+      (
+        "HelloApp", ["--upstream", "127.0.0.1:1"], 2,
+        "--upstream is for callouts, and 'hello' is an application, which answers: leave it out"
+      ),
       ("Nothing", [], 2, "there is no file "),
     ] as [(String, [String], Int32, String)])
   func refused(product: String, arguments: [String], status: Int32, message: String) async throws {
