@@ -88,7 +88,9 @@ struct EnvoyConfiguration {
     if codec == "HTTP3" { manager["http3_protocol_options"] = [:] }
     // Trailers of HTTP/1 are for those who ask for them.
     manager["http_protocol_options"] = ["enable_trailers": true]
-    manager["stream_idle_timeout"] = "0s"
+    // A client that stalls would keep what it holds for ever. It is Envoy's own, which a stream that is quiet on purpose
+    // stays below by sending something now and then, as it has to for other proxies.
+    manager["stream_idle_timeout"] = "300s"
     // An application has no one behind it to whom the request's number would matter.
     if filter.kind == .application { manager["generate_request_id"] = false }
     manager["route_config"] = ["virtual_hosts": [virtualHost(altSvc: altSvc)]]

@@ -79,4 +79,20 @@ struct RunTests {
       #expect(await envoy.exitStatus == 0, "\(envoy.output)")
     }
   }
+
+  @Test("an upload that stalls comes to an end")
+  func stalledUpload() async throws {
+    let printing = try EnvoyRunProcess.start("EchoApp", ["--print-envoy-config", "--port", "0"])
+    #expect(await printing.exitStatus == 0)
+    let (usual, brief) = ("stream_idle_timeout: 300s", "stream_idle_timeout: 0.2s")
+    #expect(printing.output.contains(usual))
+    try await withEnvoy(bootstrap: Array(printing.output.replacing(usual, with: brief).utf8)) { envoy in
+      let connection = try await TCPConnection.connect(to: envoy.address)
+      try await connection.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf")
+      // A response that has begun ends early, with the connection.
+      let response = try await connection.receiveAll()
+      #expect(response.contains("half"))
+      #expect(!response.contains("x-length: 4"))
+    }
+  }
 }
