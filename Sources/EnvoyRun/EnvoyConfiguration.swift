@@ -122,7 +122,8 @@ struct EnvoyConfiguration {
     module["filter_name"] = .string(filter.name)
     module["filter_config"] = filter.mounts ?? filterConfig.map(Self.wrapped)
     if filter.kind == .application { module["terminal_filter"] = true }
-    let filters = compressions.reversed().map(compressor) + [["name": .string(filter.name), "typed_config": module]]
+    let compressors = compressions.reversed().map { compressor($0, isPreferred: $0 == compressions.first) }
+    let filters = compressors + [["name": .string(filter.name), "typed_config": module]]
     guard filter.kind == .callout else { return filters }
     return filters + [
       ["name": "envoy.filters.http.router", "typed_config": typed("envoy.extensions.filters.http.router.v3.Router")]
@@ -132,22 +133,6 @@ struct EnvoyConfiguration {
   /// The configuration of a filter as Envoy hands it over as it is.
   static func wrapped(_ text: String) -> JSONValue {
     ["@type": "type.googleapis.com/google.protobuf.StringValue", "value": .string(text)]
-  }
-
-  private func compressor(_ name: String) -> JSONValue {
-    let (library, message) =
-      switch name {
-      case "br": ("brotli", "Brotli")
-      case "zstd": ("zstd", "Zstd")
-      default: ("gzip", "Gzip")
-      }
-    var compressor = typed("envoy.extensions.filters.http.compressor.v3.Compressor")
-    compressor["compressor_library"] = [
-      "name": .string(library),
-      "typed_config": typed("envoy.extensions.compression.\(library).compressor.v3.\(message)"),
-    ]
-    if name == compressions.first { compressor["choose_first"] = true }
-    return ["name": .string("envoy.filters.http.compressor.\(library)"), "typed_config": compressor]
   }
 
   // MARK: Upstream

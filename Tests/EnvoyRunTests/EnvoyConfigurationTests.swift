@@ -45,6 +45,8 @@ struct EnvoyConfigurationTests {
     configuration.compressions = ["br", "gzip"]
     #expect(
       filters(configuration) == ["envoy.filters.http.compressor.gzip", "envoy.filters.http.compressor.brotli", "f"])
+    let best = manager(listeners(configuration).first)?["http_filters"]?.array?[1]["typed_config"]
+    #expect(best?["choose_first"] == true)
   }
 
   @Test("TLS has a listener beside the other, and HTTP/3 one more")
