@@ -399,7 +399,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "EnvoyRunTests",
-      dependencies: ["EnvoyRun", "CalloutJSON", "CalloutServing", "ExtProcTesting", arguments],
+      dependencies: ["EnvoyRun", "CalloutJSON", "CalloutServing", "CalloutTransport", "ExtProcTesting", arguments],
       exclude: ["MiniPackage"], swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyTests",

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import CalloutJSON
 
+extension EnvoyConfiguration {
+  /// A filter that says that HTTP/3 is to be had on the same port, where it is: what a route adds to responses is not for
+  /// those of applications, which no router sees.
+  var alternativeService: [JSONValue] {
+    guard let tls else { return [] }
+    let header: JSONValue = ["key": "alt-svc", "value": .string("h3=\":\(tls.port)\"; ma=86400")]
+    var mutation = typed("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation")
+    mutation["mutations"] = [
+      "response_mutations": [["append": ["header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"]]]
+    ]
+    return [["name": "envoy.filters.http.header_mutation", "typed_config": mutation]]
+  }
+}
+
 extension EnvoyConfiguration.TLS {
   var transportSocket: JSONValue {
     var context = typed("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")

@@ -93,24 +93,19 @@ struct EnvoyConfiguration {
     manager["stream_idle_timeout"] = "300s"
     // An application has no one behind it to whom the request's number would matter.
     if filter.kind == .application { manager["generate_request_id"] = false }
-    manager["route_config"] = ["virtual_hosts": [virtualHost(altSvc: altSvc)]]
-    manager["http_filters"] = .array(filters)
+    manager["route_config"] = ["virtual_hosts": [["name": "all", "domains": ["*"], "routes": [route]]]]
+    manager["http_filters"] = .array((altSvc ? alternativeService : []) + filters)
     return ["name": "envoy.filters.network.http_connection_manager", "typed_config": manager]
   }
 
-  private func virtualHost(altSvc: Bool) -> JSONValue {
+  private var route: JSONValue {
     var route: JSONValue = ["match": ["prefix": "/"]]
     if upstream != nil {
       route["route"] = ["cluster": "upstream", "timeout": "0s"]
     } else {
       route["direct_response"] = ["status": 200]
     }
-    var host: JSONValue = ["name": "all", "domains": ["*"], "routes": [route]]
-    if altSvc, let tls, tls.http3 {
-      // Says that HTTP/3 is to be had on the same port.
-      host["response_headers_to_add"] = [["header": ["key": "alt-svc", "value": "h3=\":\(tls.port)\"; ma=86400"]]]
-    }
-    return host
+    return route
   }
 
   // MARK: Filters
