@@ -35,12 +35,22 @@ struct RunTests {
     }
   }
 
+  @Test("the address is the one that is asked for", arguments: ["127.0.0.2", "::1"])
+  func host(_ host: String) async throws {
+    try await EnvoyRunProcess.run("HelloApp", ["--host", host]) { process in
+      let address = try await process.address()
+      #expect("\(address)".contains(host))
+      #expect(try await HTTPConnection.connect(to: address).get("/").text == "hello\n")
+    }
+  }
+
   @Test(
     "what Envoy refuses is shown, and the exit code is Envoy's",
     arguments: [
       ("FilesApp", ["--filter-config", "/nowhere"], 1, "filter_config names no folder that is there: '/nowhere'"),
       ("TrialModule", ["--filter", "nothing"], 2, "libTrialModule.so has no filter 'nothing': one of "),
       ("HelloApp", ["--envoy", "/nowhere"], 2, "--envoy is /nowhere, which is no program: give the path of an Envoy"),
+      ("HelloApp", ["--host", "localhost"], 2, "--host localhost is no IP address: give one of this machine"),
       (
         "HelloApp", ["--upstream", "127.0.0.1:1"], 2,
         "--upstream is for callouts, and 'hello' is an application, which answers: leave it out"
