@@ -70,10 +70,10 @@ extension CalloutExchange: CalloutStreamSink {
   func isWaitingForInput() {}
 
   func consumed(_ count: Int, _ direction: Direction) {
-    guard isOpen, let stream = self[direction].stream, stream.isFull,
+    guard isOpen, let stream = self[direction].stream, stream.isFull, !stream.isToBeFed,
       stream.incoming.bufferedBytes < MessageStream.mostBuffered
     else { return }
-    stream.isFull = false
+    stream.isToBeFed = true
     inLaterTurn { if self.isOpen { self.feedMore(stream) } }
   }
 

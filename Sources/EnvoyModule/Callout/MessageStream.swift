@@ -14,6 +14,8 @@ final class MessageStream: StreamWork, @unchecked Sendable {
   var hasPieces = false
   /// Envoy has pieces that the hook is not given yet, because it has enough.
   var isFull = false
+  /// It will be given them in a later turn.
+  var isToBeFed = false
   private var writer: UnsafeContinuation<Void, Never>?
 
   // Kept by the task that does the work.
@@ -106,6 +108,7 @@ extension CalloutExchange {
   private func feed(_ stream: MessageStream, _ places: [BodyKind]) {
     let direction = stream.incoming.direction
     stream.isFull = false
+    stream.isToBeFed = false
     // What is buffered while we hold nothing belongs to another filter, and what arrives may be the same bytes.
     let isBufferOurs = self[direction].isHeld && !(hook == direction && envoy.isReceivedBuffered(direction))
     let places = places.filter { $0 != .buffered(direction) || isBufferOurs }
