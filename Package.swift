@@ -394,6 +394,7 @@ let package = Package(
       name: "EnvoyModuleTests",
       dependencies: [
         "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "ExtProcTesting", "XDSConfig", nioCore, nioPosix,
+        protobuf, "EnvoyAPI",
         logging,
       ],
       swiftSettings: strict),

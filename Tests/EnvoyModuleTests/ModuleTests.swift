@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import Callouts
+import EnvoyAPI
+import ExtProc
 import ExtProcTesting
 import Foundation
 import NIOCore
+import SwiftProtobuf
 import Testing
 
 @Suite(
@@ -124,6 +128,22 @@ struct ModuleTests {
     }
   }
 
+  @Test("typed metadata is set from Envoy 1.40 on, for other filters too, and refused before")
+  func typedMetadata() async throws {
+    let version = try await EnvoyProcess.version(of: try #require(EnvoyProcess.executable))
+    let isThere = !version.hasPrefix("1.38.") && !version.hasPrefix("1.39.")
+    try await withRunningServer(TypedMetadataReader()) { server in
+      var reader = EnvoyConfiguration.Callout(server.addresses.plaintext!)
+      reader.processingMode.responseHeaderMode = .send
+      reader.furtherJSON = #"{"metadata_options": {"forwarding_namespaces": {"typed": ["trial"]}}}"#
+      try await withTrial("typed metadata", configure: { $0.callouts = [reader] }) { envoy in
+        let response = try await get("/", envoy)
+        #expect(response.status == (isThere ? 200 : 500))
+        #expect(response.fields["x-typed"] == (isThere ? "typed" : "none"))
+      }
+    }
+  }
+
   @Test("a response of Envoy's own waits for its hook, which is asked while the request's hook goes on")
   func directResponse() async throws {
     let route = #"{"match":{"prefix":"/"},"direct_response":{"status":200,"body":{"inline_string":"direct"}}}"#
@@ -190,6 +210,14 @@ struct ModuleTests {
         #expect(envoy.log.occurrences(of: "hook is cancelled") > 0)
       }
     }
+  }
+}
+
+/// Tells the client which typed metadata an exchange has, over ext_proc.
+private final class TypedMetadataReader: CalloutServer, @unchecked Sendable {
+  override func onResponseHeaders(_ headers: HTTPHeaders, context: CalloutContext) async throws -> HeadersReply {
+    let value = try context.typedFilterMetadata["trial"].map { try Google_Protobuf_StringValue(unpackingAny: $0).value }
+    return .mutate(set: ["x-typed": value ?? "none"])
   }
 }
 

@@ -321,6 +321,13 @@ public enum Trials {
         return nil
       }
     },
+    "typed metadata": {
+      Trial([.requestHeaders]) { _, _ in
+        var reply = HeadersReply.continue
+        reply.typedDynamicMetadata["trial"] = try Google_Protobuf_Any(message: Google_Protobuf_StringValue("typed"))
+        return .requestHeaders(reply)
+      }
+    },
     "other metadata": {
       Trial([.requestHeaders]) { _, _ in
         let list: Google_Protobuf_Value = .init(listValue: ["z"])
