@@ -390,6 +390,7 @@ let package = Package(
       name: "TrialModule", dependencies: ["TrialCallouts", "EnvoyModule", "Callouts", nioCore, httpTypes],
       path: "Tests/TrialModule",
       swiftSettings: exampleSettings),
+    .target(name: "NoEnvoy", path: "Tests/NoEnvoy"),
     .testTarget(
       name: "EnvoyModuleTests",
       dependencies: [
@@ -398,6 +399,9 @@ let package = Package(
         logging,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "FilesAppTests", dependencies: ["FilesApp", "EnvoyModule", "NoEnvoy", httpTypes],
+      swiftSettings: exampleSettings),
     .testTarget(
       name: "EnvoyRunTests",
       dependencies: ["EnvoyRun", "CalloutJSON", "CalloutServing", "CalloutTransport", "ExtProcTesting", arguments],

@@ -109,6 +109,16 @@ struct ModuleExamplesTests {
       #expect(zipped.fields["content-encoding"] == "gzip")
       let same = try await connection.get("/", fields: ["if-none-match": home.fields["etag"] ?? ""])
       #expect(same.status == 304)
+      for (value, status) in [("bytes=0-9223372036854775807", 206), ("bytes=99999999999999999999-5", 200)] {
+        let response = try await connection.get("/page.css", fields: ["range": value])
+        #expect(response.status == status, "\(value)")
+        #expect(response.text == "plain", "\(value)")
+      }
+      let known = try await connection.get("/", fields: ["if-modified-since": home.fields["last-modified"] ?? ""])
+      #expect(known.status == 304)
+      let refused = try await connection.send(HTTPRequest("DELETE", "/"))
+      #expect(refused.status == 405)
+      #expect(refused.fields["allow"] == "GET, HEAD")
       for path in ["/link", "/.hidden", "/../secret", "/%2e%2e/secret", "/nothing", "/page.css/x"] {
         let response = try await HTTPConnection.connect(to: envoy.address).get(path)
         #expect(response.status == 404, "\(path)")

@@ -6,8 +6,8 @@
 //     "@type": type.googleapis.com/google.protobuf.StringValue
 //     value: /srv/www
 //
-// It knows GET and HEAD, index.html, entity tags, one range of bytes, and files that are compressed beforehand: of
-// page.css.br and page.css.gz beside page.css the client gets what it accepts.
+// It knows GET and HEAD, index.html, entity tags and times of modification, one range of bytes, and files that are
+// compressed beforehand: of page.css.br and page.css.gz beside page.css the client gets what it likes best.
 
 import EnvoyModule
 import HTTPTypes
@@ -17,21 +17,23 @@ struct FilesApp: HTTPApplication {
   let folder: Folder
 
   func handle(_ request: HTTPRequest, body: RequestBody, response: consuming ResponseWriter) async throws {
-    guard request.method == .get || request.method == .head else { throw HTTPFailure(.methodNotAllowed) }
+    guard request.method == .get || request.method == .head else {
+      let refusal = HTTPResponse(status: .methodNotAllowed, headerFields: [.allow: "GET, HEAD"])
+      return try await response.send(refusal, body: "")
+    }
     let (path, encoding) = try folder.find(request)
     let file = try File(path)
-    var head = HTTPResponse(status: .ok, headerFields: file.fields)
+    var head = HTTPResponse(status: .ok, headerFields: file.version.fields)
+    head.headerFields[.acceptRanges] = "bytes"
     head.headerFields[.contentType] = contentType(of: request.path ?? "/")
     head.headerFields[.contentEncoding] = encoding
     head.headerFields[.vary] = "accept-encoding"
-    if request.headerFields[.ifNoneMatch].map({ $0 == "*" || $0.contains(file.tag) }) == true {
+    if file.version.isKnown(to: request) {
       head.status = .notModified
       return try await response.send(head).finish()
     }
     var range = 0..<file.length
-    // A range of another version of the file is none of this.
-    let isOfThis = request.headerFields[.ifRange].map { $0 == file.tag } ?? true
-    if let wanted = request.headerFields[.range], isOfThis, let asked = ByteRange(wanted) {
+    if let asked = file.version.range(for: request) {
       guard let found = asked.within(file.length) else {
         head.status = .rangeNotSatisfiable
         head.headerFields[.contentRange] = "bytes */\(file.length)"

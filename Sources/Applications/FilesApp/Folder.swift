@@ -5,12 +5,13 @@ import HTTPTypes
 
 /// A folder whose files are served, and none beside it.
 struct Folder: Sendable {
+  /// Without a slash at its end.
   private let root: String
 
   /// Throws where there is no such folder.
   init(_ path: String) throws {
     guard !path.isEmpty, let root = Self.resolved(path) else { throw NoFolder(path: path) }
-    self.root = root
+    self.root = root == "/" ? "" : root
   }
 
   struct NoFolder: Error, CustomStringConvertible {
@@ -23,9 +24,8 @@ struct Folder: Sendable {
     let path = request.path ?? "/"
     guard var name = Self.decoded(path.prefix { $0 != "?" && $0 != "#" }) else { throw HTTPFailure(.badRequest) }
     if name.hasSuffix("/") { name += "index.html" }
-    let accepted = request.headerFields[.acceptEncoding].map(Self.encodings) ?? []
-    for (suffix, encoding) in [(".br", "br"), (".gz", "gzip")] where accepted.contains(encoding) {
-      if let path = file(name + suffix) { return (path, encoding) }
+    for coding in AcceptedCodings(request.headerFields[.acceptEncoding] ?? "").chosen(of: ["br", "gzip"]) {
+      if let path = file(name + (coding == "br" ? ".br" : ".gz")) { return (path, coding) }
     }
     guard let path = file(name) else { throw HTTPFailure(.notFound) }
     return (path, nil)
@@ -46,15 +46,6 @@ struct Folder: Sendable {
     return String(cString: resolved)
   }
 
-  /// The codings that a client accepts. Source: RFC 9110 §12.5.3.
-  private static func encodings(_ value: String) -> Set<String> {
-    let accepted = value.split(separator: ",").compactMap { part -> String? in
-      let words = part.filter { $0 != " " }.lowercased().split(separator: ";")
-      return words.dropFirst().contains("q=0") ? nil : words.first.map(String.init)
-    }
-    return Set(accepted)
-  }
-
   /// A path with its percent signs decoded, or nil where they are wrong.
   private static func decoded(_ path: Substring) -> String? {
     var bytes: [UInt8] = []
@@ -64,9 +55,10 @@ struct Folder: Sendable {
         bytes.append(byte)
         continue
       }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-        return nil
-      }
+      let digits = rest.prefix(2)
+      guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      else { return nil }
       bytes.append(value)
       rest = rest.dropFirst(2)
     }
