@@ -61,6 +61,26 @@ struct ModuleExamplesTests {
     #expect("\(try #require(error))".contains("filter 'jwt-auth' cannot be used: /nowhere cannot be read"))
   }
 
+  @Test(
+    "a configuration that JWTAuth does not know, or cannot take, is refused by the name of its member",
+    arguments: [
+      (#"{"secret":"/dev/null","isuer":"a"}"#, "filter_config has no member 'isuer', but "),
+      (#"{"secret":"/dev/null","issuer":["a"]}"#, "filter_config has 'issuer', which is to be a string"),
+      (#"{"secret":"/dev/null","audience":1}"#, "filter_config has 'audience', which is to be a string"),
+      (#"{"secret":"/dev/null","leeway":"5"}"#, "filter_config has 'leeway', which is to be a whole number"),
+      (#"{"secret":"/dev/null","leeway":0.5}"#, "filter_config has 'leeway', which is to be a whole number"),
+      (#"{"secret":true}"#, "filter_config has 'secret', which is to be a string"),
+      (#"{"secret":"/dev/null","jwks":"/dev/null"}"#, "filter_config has both 'secret' and 'jwks'"),
+      (#"{"audience":"a"}"#, "filter_config has none of 'public_key', 'secret' and 'jwks'"),
+      ("{}", "filter_config has none of 'public_key', 'secret' and 'jwks'"),
+    ])
+  func jwtAuthConfiguration(json: String, line: String) async throws {
+    var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
+    configuration.modules = [.init("JWTAuthModule", "jwt-auth", configurationJSON: json)]
+    let error = await #expect(throws: (any Error).self) { try await withEnvoy(configuration) { _ in } }
+    #expect("\(try #require(error))".contains("filter 'jwt-auth' cannot be used: \(line)"))
+  }
+
   @Test("HelloApp greets, and EchoApp sends back what it is sent")
   func applications() async throws {
     var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
