@@ -13,6 +13,7 @@ import TrialCallouts
   EnvoyModule.register("mounted") { _ in
     Mounts(["/": Named(name: "rest"), "/api": Named(name: "api"), "/api/v2/": Named(name: "v2")])
   }
+  EnvoyModule.register("named") { configuration in Named(name: configuration.text) }
   EnvoyModule.register("configured") { configuration in
     guard configuration.text != "{}" else { throw Unusable() }
     return Configured(configuration.text)

@@ -6,48 +6,46 @@ internal import NIOCore
 
 /// One request of an application, and its response.
 final class ApplicationStream: FilterStream, @unchecked Sendable {
-  let filter: ApplicationFilter
-  private(set) var trailers: HTTPFields?
+  private let filter: ApplicationFilter
+  let limits: RequestLimits
+  private let began = ContinuousClock.now
   private var handling: Handling?
   private var clock: Task<Void, Never>?
-  /// The request is here to its end.
-  private var hasEnded = false
-  private var length = 0
-  private var hasTrailers = false
-  private var stage = Stage.headers
-  private var reader: UnsafeContinuation<Void, Never>?
+  var stage = Stage.headers
+  var incoming = Incoming()
 
-  private enum Stage { case headers, body, ended }
+  /// What of the response has been sent.
+  enum Stage { case headers, body, ended }
 
   init(_ envoy: EnvoyStream, _ filter: ApplicationFilter) {
     self.filter = filter
+    limits = filter.limits
     super.init(envoy)
   }
 
   // MARK: Envoy's hooks
 
   override func requestHeaders(endOfStream: Bool) -> HeadersStatus {
-    hasEnded = endOfStream
-    let request = HTTPRequest(envoy)
-    let handling = Handling(request, self)
+    incoming.hasEnded = endOfStream
+    let handling = Handling(HTTPRequest(envoy), self)
     self.handling = handling
     start(handling)
     runReady()
-    if let time = filter.limits.time, stage != .ended { startClock(time) }
+    startClock()
     return .wait
   }
 
   override func requestBody(endOfStream: Bool) -> DataStatus {
-    hasEnded = endOfStream
-    wakeReader()
+    incoming.hasEnded = endOfStream
+    wakeReaders()
     runReady()
     return .wait
   }
 
   override func requestTrailers() -> TrailersStatus {
-    hasEnded = true
-    hasTrailers = true
-    wakeReader()
+    incoming.hasEnded = true
+    incoming.hasTrailers = true
+    wakeReaders()
     runReady()
     return .wait
   }
@@ -55,7 +53,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   override func streamEnded() {
     handling?.cancel()
     clock?.cancel()
-    wakeReader()
+    wakeReaders()
   }
 
   // MARK: The handler
@@ -75,12 +73,12 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
 
   private func run(_ request: HTTPRequest?) async {
     do {
+      guard let request else { throw HTTPFailure(.badRequest) }
       try checkLength(request)
       try await filter.waitForStart()
-      guard let request else { throw HTTPFailure(.badRequest) }
       try await filter.application.handle(
         request, body: RequestBody(stream: self), response: ResponseWriter(stream: self))
-      if stage == .headers { throw Silent() }
+      if stage == .headers { throw ModuleError("the handler has sent no response") }
       if isOpen, stage == .body { end(with: [:]) }
     } catch {
       fail(error)
@@ -88,110 +86,52 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
     clock?.cancel()
   }
 
-  private struct Silent: Error, CustomStringConvertible {
-    let description = "the handler has sent no response"
-  }
-
-  private func checkLength(_ request: HTTPRequest?) throws {
-    guard let limit = filter.limits.body, let length = request?.headerFields[.contentLength].flatMap({ Int($0) })
-    else { return }
-    if length > limit { throw HTTPFailure(.contentTooLarge) }
-  }
-
   private func fail(_ error: any Error) {
     guard isOpen, stage != .ended else { return }
-    let failure = error as? HTTPFailure
-    if failure == nil { filter.logger.error("a request failed", metadata: ["error": "\(error)"]) }
-    answer(failure ?? HTTPFailure(.internalServerError))
+    do {
+      guard let failure = error as? HTTPFailure else { throw error }
+      try failure.status.checkFinal()
+      answer(failure)
+    } catch {
+      filter.logger.error("a request failed", metadata: ["error": "\(error)"])
+      answer(HTTPFailure(.internalServerError))
+    }
   }
 
   /// Envoy resets the stream where a response has begun.
   private func answer(_ failure: HTTPFailure) {
     stage = .ended
+    // Envoy itself keeps the text from the client where the request is HEAD, and says how long it is.
+    let text = failure.status == .noContent || failure.status == .notModified ? "" : failure.text
     envoy.sendResponse(
-      failure.status.code, [], ByteBuffer(string: failure.text), details: "application_\(failure.status.code)")
+      failure.status.code, [], ByteBuffer(string: text), details: "application_\(failure.status.code)")
   }
 
-  private func startClock(_ time: Duration) {
+  // MARK: Limits
+
+  private func checkLength(_ request: HTTPRequest) throws {
+    guard let limit = limits.body, let length = request.headerFields[.contentLength].flatMap({ Int($0) }) else {
+      return
+    }
+    if length > limit { throw HTTPFailure(.contentTooLarge) }
+  }
+
+  private func startClock() {
+    clock?.cancel()
+    guard let time = limits.time, isOpen, stage != .ended else { return }
+    let end = began + time
     clock = Task {
-      guard (try? await Task.sleep(for: time)) != nil else { return }
+      guard (try? await Task.sleep(until: end, clock: .continuous)) != nil else { return }
       self.inLaterTurn {
         guard self.isOpen, self.stage != .ended else { return }
         self.handling?.cancel()
         self.answer(HTTPFailure(.gatewayTimeout))
-        self.wakeReader()
+        self.wakeReaders()
       }
     }
   }
 
-  // MARK: The request's body
-
-  func nextPiece() async throws -> ByteBuffer? {
-    while true {
-      try checkOpen()
-      let piece = takePiece()
-      if piece.readableBytes > 0 {
-        length += piece.readableBytes
-        if let limit = filter.limits.body, length > limit { throw HTTPFailure(.contentTooLarge) }
-        return piece
-      }
-      if hasEnded {
-        if hasTrailers, trailers == nil { trailers = HTTPFields(envoy, .requestTrailers) }
-        return nil
-      }
-      await withUnsafeContinuation { reader = $0 }
-    }
-  }
-
-  /// All that Envoy has of the body.
-  private func takePiece() -> ByteBuffer {
-    var piece = ByteBuffer()
-    for place in [BodyKind.bufferedRequest, .receivedRequest] {
-      for chunk in envoy.body(place) { piece.writeBytes(chunk) }
-      envoy.drainBody(place)
-    }
-    return piece
-  }
-
-  private func wakeReader() {
-    let reader = reader
-    self.reader = nil
-    reader?.resume()
-  }
-
-  // MARK: The response
-
-  func send(_ response: HTTPResponse, endOfStream: Bool) throws {
-    try checkOpen()
-    precondition(stage == .headers, "a response is sent once")
-    stage = endOfStream ? .ended : .body
-    sendHeaders(response.status.code, response.headerFields.answerHeaders, endOfStream: endOfStream)
-  }
-
-  func write(_ bytes: ByteBuffer, endOfStream: Bool) async throws {
-    await waitForClient()
-    try checkOpen()
-    guard stage == .body else { throw CancellationError() }
-    if endOfStream { stage = .ended }
-    sendData(bytes, endOfStream: endOfStream)
-  }
-
-  func finish(_ trailers: HTTPFields) async throws {
-    try checkOpen()
-    guard stage == .body else { throw CancellationError() }
-    end(with: trailers)
-  }
-
-  private func end(with trailers: HTTPFields) {
-    stage = .ended
-    if trailers.isEmpty {
-      sendData(ByteBuffer(), endOfStream: true)
-    } else {
-      sendTrailers(trailers.answerHeaders)
-    }
-  }
-
-  private func checkOpen() throws {
+  func checkOpen() throws {
     guard isOpen else { throw CancellationError() }
     try Task.checkCancellation()
   }

@@ -52,8 +52,9 @@ public struct RequestLimits: Sendable {
 
 /// Answers a request with this status where a handler throws it.
 public struct HTTPFailure: Error {
+  /// From 200 to 599; the client gets 500 for another.
   public var status: HTTPResponse.Status
-  /// The text of the answer.
+  /// The text of the answer, unless it can have no body.
   public var text: String
 
   public init(_ status: HTTPResponse.Status, _ text: String = "") {
@@ -70,7 +71,7 @@ public struct RequestBody: AsyncSequence, AsyncIteratorProtocol {
   let stream: ApplicationStream
 
   /// The trailers, once the body has been read to its end, or nil where there are none.
-  public var trailers: HTTPFields? { stream.trailers }
+  public var trailers: HTTPFields? { stream.incoming.trailers }
 
   public func makeAsyncIterator() -> RequestBody { self }
 

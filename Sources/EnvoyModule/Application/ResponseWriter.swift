@@ -8,18 +8,23 @@ public struct ResponseWriter: ~Copyable {
 
   /// Sends the headers; the body follows through the writer that is returned.
   ///
-  /// Throws `CancellationError` where the client has gone.
+  /// Throws `CancellationError` where the client has gone, and another error where the status is not between 200 and 599.
   public consuming func send(_ response: HTTPResponse) async throws -> ResponseBodyWriter {
     try stream.send(response, endOfStream: false)
     return ResponseBodyWriter(stream: stream)
   }
 
-  /// Sends a whole response, with its length.
+  /// Sends a whole response, with its length; to HEAD, or with 204 or 304, without the body.
   public consuming func send(_ response: HTTPResponse, body: ByteBuffer) async throws {
     var response = response
-    response.headerFields[.contentLength] = "\(body.readableBytes)"
+    // RFC 9110 §8.6: of 304 only the handler knows it.
+    switch response.status {
+    case .noContent: response.headerFields[.contentLength] = nil
+    case .notModified: break
+    default: response.headerFields[.contentLength] = "\(body.readableBytes)"
+    }
     try stream.send(response, endOfStream: body.readableBytes == 0)
-    if body.readableBytes > 0 { try await stream.write(body, endOfStream: true) }
+    if body.readableBytes > 0, !stream.hasNoBody { try await stream.write(body, endOfStream: true) }
   }
 
   /// Sends a whole response with a text as its body.
@@ -29,6 +34,9 @@ public struct ResponseWriter: ~Copyable {
 }
 
 /// Writes the body of a response. A handler that returns has ended it.
+///
+/// A response to HEAD, and one with 204 or 304, has ended with its headers: `finish` has nothing to do then, and `write`
+/// throws `CancellationError`, as it does where the client has gone, so that nothing is made that nobody gets.
 public struct ResponseBodyWriter: ~Copyable {
   let stream: ApplicationStream
 
