@@ -107,6 +107,31 @@ struct ApplicationTests {
       #expect(response.text == name)
     }
   }
+
+  @Test("a reader that is cancelled stops to wait, and the client is answered")
+  func cancelledReader() async throws {
+    try await withApplication("application") { envoy in
+      let connection = try await TCPConnection.connect(to: envoy.address)
+      try await connection.send(
+        "POST /impatient HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\n")
+      let text = try await connection.receiveAll()
+      #expect(text.hasSuffix("\r\n\r\ngave up"))
+    }
+  }
+
+  @Test("of two readers at once each gets a piece, or the end")
+  func twoReaders() async throws {
+    try await withApplication("application") { envoy in
+      let connection = try await TCPConnection.connect(to: envoy.address)
+      try await connection.send(
+        "POST /two-readers HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\n")
+      // Both wait by now, as Envoy gives headers and body in two turns.
+      try await until { try await envoy.statistic("http.test.downstream_rq_active") == 1 }
+      try await connection.send("hello")
+      let text = try await connection.receiveAll()
+      #expect(text.hasSuffix("\r\n\r\n5 end"))
+    }
+  }
 }
 
 /// Runs an application of the trial module within an Envoy.

@@ -35,9 +35,14 @@ extension ApplicationStream {
     }
   }
 
-  /// Returns when more may have arrived.
+  /// Returns when more may have arrived, or the task is cancelled.
   private func waitForMore() async {
-    await withUnsafeContinuation { incoming.readers = [$0] }
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { incoming.readers.append($0) }
+    } onCancel: {
+      // On whatever thread cancels; all readers look again.
+      inLaterTurn { self.wakeReaders() }
+    }
   }
 
   func wakeReaders() {

@@ -66,7 +66,8 @@ public struct HTTPFailure: Error {
 /// A request's body, piece by piece as it arrives; it can be read once.
 ///
 /// What is not read stays in Envoy, which takes no more from the client once its buffer is full. Reading throws
-/// `CancellationError` when the client goes, and an `HTTPFailure` of 413 behind the limit.
+/// `CancellationError` when the client goes, or the task is cancelled, and an `HTTPFailure` of 413 behind the limit.
+/// Where several tasks read at once each piece goes to one of them, and the end to all.
 public struct RequestBody: AsyncSequence, AsyncIteratorProtocol {
   let stream: ApplicationStream
 
@@ -77,9 +78,11 @@ public struct RequestBody: AsyncSequence, AsyncIteratorProtocol {
 
   public func next() async throws -> ByteBuffer? { try await stream.nextPiece() }
 
-  /// The whole body; throws an `HTTPFailure` of 413 where it is longer than `limit` bytes.
+  /// The whole body; throws an `HTTPFailure` of 413 where it is longer than `limit` bytes, or 4 GiB.
   public func collect(upTo limit: Int) async throws -> ByteBuffer {
     var whole = ByteBuffer()
+    // What a buffer can hold.
+    let limit = Swift.min(limit, Int(UInt32.max))
     for try await piece in self {
       guard whole.readableBytes + piece.readableBytes <= limit else { throw HTTPFailure(.contentTooLarge) }
       whole.writeImmutableBuffer(piece)
