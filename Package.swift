@@ -394,9 +394,8 @@ let package = Package(
     .testTarget(
       name: "EnvoyModuleTests",
       dependencies: [
-        "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "ExtProcTesting", "XDSConfig", nioCore, nioPosix,
-        protobuf, "EnvoyAPI",
-        logging,
+        "EnvoyModule", "NoEnvoy", "TrialCallouts", "ExtProc", "Callouts", "CalloutServing", "EnvoyAPI",
+        "ExtProcTesting", "XDSConfig", nioCore, nioPosix, protobuf, logging, httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(

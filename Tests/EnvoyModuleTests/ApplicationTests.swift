@@ -96,18 +96,6 @@ struct ApplicationTests {
     }
   }
 
-  @Test(
-    "each application gets the paths below its prefix",
-    arguments: [
-      ("/api", "api"), ("/api/x", "api"), ("/api?y", "api"), ("/apix", "rest"), ("/", "rest"), ("/api/v2/z", "v2"),
-    ])
-  func mounts(path: String, name: String) async throws {
-    try await withApplication("mounted") { envoy in
-      let response = try await HTTPConnection.connect(to: envoy.address).get(path)
-      #expect(response.text == name)
-    }
-  }
-
   @Test("a reader that is cancelled stops to wait, and the client is answered")
   func cancelledReader() async throws {
     try await withApplication("application") { envoy in

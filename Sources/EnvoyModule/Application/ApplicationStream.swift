@@ -7,10 +7,12 @@ internal import NIOCore
 /// One request of an application, and its response.
 final class ApplicationStream: FilterStream, @unchecked Sendable {
   private let filter: ApplicationFilter
-  let limits: RequestLimits
+  private(set) var limits: RequestLimits
   private let began = ContinuousClock.now
   private var handling: Handling?
   private var clock: Task<Void, Never>?
+  /// The handler has waited, or is done.
+  private var isUnderWay = false
   var stage = Stage.headers
   var incoming = Incoming()
 
@@ -31,6 +33,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
     self.handling = handling
     start(handling)
     runReady()
+    isUnderWay = true
     startClock()
     return .wait
   }
@@ -108,6 +111,13 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
   }
 
   // MARK: Limits
+
+  /// Has the limits of an application count that was chosen for the request, as far as they are narrower.
+  func narrow(to limits: RequestLimits, _ request: HTTPRequest) throws {
+    self.limits = self.limits.narrowed(to: limits)
+    try checkLength(request)
+    if isUnderWay { startClock() }
+  }
 
   private func checkLength(_ request: HTTPRequest) throws {
     guard let limit = limits.body, let length = request.headerFields[.contentLength].flatMap({ Int($0) }) else {

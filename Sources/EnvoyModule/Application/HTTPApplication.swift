@@ -37,7 +37,7 @@ extension HTTPApplication {
 }
 
 /// What a request of an application may take.
-public struct RequestLimits: Sendable {
+public struct RequestLimits: Sendable, Hashable {
   /// The longest body, in bytes, or nil for any; a longer one is answered with 413.
   public var body: Int?
   /// The time from the request's headers to the end of the response, or nil for any. What takes longer is answered with
@@ -47,6 +47,12 @@ public struct RequestLimits: Sendable {
   public init(body: Int? = nil, time: Duration? = nil) {
     self.body = body
     self.time = time
+  }
+
+  /// The narrower of each.
+  func narrowed(to other: RequestLimits) -> RequestLimits {
+    RequestLimits(
+      body: [body, other.body].compactMap(\.self).min(), time: [time, other.time].compactMap(\.self).min())
   }
 }
 
