@@ -34,7 +34,8 @@ public enum EnvoyModule {
 
   /// Registers an application as a filter of this name, which is a `terminal_filter`.
   ///
-  /// - Parameter make: called on Envoy's main thread for each filter. Where it throws Envoy refuses the configuration.
+  /// - Parameter make: called on Envoy's main thread for each filter, and for each route with a configuration of its own,
+  ///   which then answers in place of the filter's. Where it throws Envoy refuses the configuration.
   public static func register<Application: HTTPApplication>(
     _ name: String, _ make: @escaping @Sendable (FilterConfiguration) throws -> Application
   ) {

@@ -23,6 +23,13 @@ final class FilterBox: Sendable {
   init(_ filter: any Filter) { self.filter = filter }
 }
 
+extension EnvoyStream {
+  /// What is in the filter's place on the stream's route, where the route has something.
+  var filterOfRoute: (any Filter)? {
+    routeConfiguration.map { Unmanaged<FilterBox>.fromOpaque($0).takeUnretainedValue().filter }
+  }
+}
+
 /// The filters of the module by their names.
 final class Registry: Sendable {
   static let shared = Registry()

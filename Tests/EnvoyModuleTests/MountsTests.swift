@@ -51,4 +51,42 @@ struct MountsTests {
     }
     #expect("\(try #require(error))".contains("filter 'mounts' cannot be used: \(line)"))
   }
+
+  @Test("a route has an application of its own, with its limits")
+  func routes() async throws {
+    let own = try EnvoyConfiguration.Module("TrialModule", "named", configuration: "of the route").perRouteJSON()
+    let limited = try EnvoyConfiguration.Module.trial("limited application").perRouteJSON()
+    let routes = [("/own", own), ("/limited", limited)].map { Self.route($0, $1, of: "application") }
+    try await withApplication("application", routes: routes) { envoy in
+      let listeners = try await HTTPConnection.connect(to: envoy.address).get("/unended")
+      #expect(listeners.text == "all there is")
+      let ofRoute = try await HTTPConnection.connect(to: envoy.address).get("/own")
+      #expect(ofRoute.text == "of the route")
+      let late = try await HTTPConnection.connect(to: envoy.address).get("/limited/sleep")
+      #expect(late.status == 504)
+    }
+  }
+
+  @Test("a callout on a route of an application, and the reverse, is a line of the log and 500")
+  func otherKind() async throws {
+    let callout = try EnvoyConfiguration.Module.trial("headers").perRouteJSON()
+    try await withApplication("application", routes: [Self.route("/", callout, of: "application")]) { envoy in
+      let response = try await HTTPConnection.connect(to: envoy.address).get("/")
+      #expect(response.status == 500)
+      try await until { envoy.log.contains("the route has a callout in the place of an application") }
+    }
+    let application = try EnvoyConfiguration.Module.trial("application").perRouteJSON()
+    var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
+    configuration.modules = [.trial("headers")]
+    configuration.routesJSON = [Self.route("/", application, of: "headers")]
+    try await withEnvoy(configuration) { envoy in
+      let response = try await HTTPConnection.connect(to: envoy.address).get("/")
+      #expect(response.status == 500)
+      try await until { envoy.log.contains("the route has an application in the place of a callout") }
+    }
+  }
+
+  private static func route(_ prefix: String, _ module: String, of filter: String) -> String {
+    #"{"match":{"prefix":"\#(prefix)"},"route":{"cluster":"upstream"},"typed_per_filter_config":{"\#(filter)":\#(module)}}"#
+  }
 }

@@ -6,7 +6,8 @@ internal import NIOCore
 
 /// One request of an application, and its response.
 final class ApplicationStream: FilterStream, @unchecked Sendable {
-  private let filter: ApplicationFilter
+  /// The listener's, or that of the stream's route.
+  private var filter: ApplicationFilter
   private(set) var limits: RequestLimits
   private let began = ContinuousClock.now
   private var handling: Handling?
@@ -76,6 +77,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
 
   private func run(_ request: HTTPRequest?) async {
     do {
+      try takeFilterOfRoute()
       guard let request else { throw HTTPFailure(.badRequest) }
       try checkLength(request)
       try await filter.waitForStart()
@@ -87,6 +89,16 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
       fail(error)
     }
     clock?.cancel()
+  }
+
+  /// A route may have an application of its own.
+  private func takeFilterOfRoute() throws {
+    guard let own = envoy.filterOfRoute else { return }
+    guard let own = own as? ApplicationFilter else {
+      throw ModuleError("the route has a callout in the place of an application: give it an application")
+    }
+    filter = own
+    limits = own.limits
   }
 
   private func fail(_ error: any Error) {

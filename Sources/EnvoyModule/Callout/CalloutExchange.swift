@@ -51,9 +51,12 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
 
   override func requestHeaders(endOfStream: Bool) -> HeadersStatus {
     // A route may have a callout of its own.
-    if let route = envoy.routeConfiguration,
-      let own = Unmanaged<FilterBox>.fromOpaque(route).takeUnretainedValue().filter as? CalloutFilter
-    {
+    if let own = envoy.filterOfRoute {
+      guard let own = own as? CalloutFilter else {
+        let error = ModuleError("the route has an application in the place of a callout: give it a callout")
+        fail(.requestHeaders, error, answering: nil)
+        return .wait
+      }
       filter = own
     }
     return headers(.request, endOfStream)
