@@ -8,7 +8,8 @@ internal import Synchronization
 protocol Filter: Sendable {
   /// The object of one stream. Called on the stream's worker.
   func makeStream(_ envoy: EnvoyStream) -> FilterStream
-  /// Envoy drops the filter, whose streams are all gone. Called on Envoy's main thread.
+  /// Envoy drops the filter, whose streams are all gone. Called on Envoy's main thread, and of a route's filter on
+  /// whatever thread is the last to use the route.
   func retire()
 }
 

@@ -26,7 +26,9 @@ public protocol HTTPApplication: Sendable {
   /// reset. The task is cancelled when the client goes, or the time is over.
   func handle(_ request: HTTPRequest, body: RequestBody, response: consuming ResponseWriter) async throws
 
-  /// Called when Envoy drops the filter, after its last request. Envoy waits for it for 5 s at most.
+  /// Called when Envoy drops the filter, after its last request.
+  ///
+  /// Envoy's main thread waits for it, for 5 s at most, so that it can end before Envoy does; a worker does not wait.
   func stop() async
 }
 
