@@ -22,12 +22,24 @@ final class FilterBox: Sendable {
   let filter: any Filter
 
   init(_ filter: any Filter) { self.filter = filter }
+
+  /// The addresses of those of routes: Envoy gives a stream also what another module made, where the route names one.
+  static let ofRoutes = Mutex<Set<UInt>>([])
 }
 
 extension EnvoyStream {
   /// What is in the filter's place on the stream's route, where the route has something.
-  var filterOfRoute: (any Filter)? {
-    routeConfiguration.map { Unmanaged<FilterBox>.fromOpaque($0).takeUnretainedValue().filter }
+  ///
+  /// Throws where that is no such filter.
+  func filterOfRoute<Kind: Filter>(_ kind: Kind.Type, _ name: String) throws(ModuleError) -> Kind? {
+    guard let pointer = routeConfiguration else { return nil }
+    let address = UInt(bitPattern: pointer)
+    guard FilterBox.ofRoutes.withLock({ $0.contains(address) }),
+      let filter = Unmanaged<FilterBox>.fromOpaque(pointer).takeUnretainedValue().filter as? Kind
+    else {
+      throw ModuleError("the route has something else in the place of \(name): give it \(name) of this module")
+    }
+    return filter
   }
 }
 

@@ -73,7 +73,7 @@ struct MountsTests {
     try await withApplication("application", routes: [Self.route("/", callout, of: "application")]) { envoy in
       let response = try await HTTPConnection.connect(to: envoy.address).get("/")
       #expect(response.status == 500)
-      try await until { envoy.log.contains("the route has a callout in the place of an application") }
+      try await until { envoy.log.contains("the route has something else in the place of an application") }
     }
     let application = try EnvoyConfiguration.Module.trial("application").perRouteJSON()
     var configuration = EnvoyConfiguration(upstream: .ip("127.0.0.1", 9))
@@ -82,7 +82,7 @@ struct MountsTests {
     try await withEnvoy(configuration) { envoy in
       let response = try await HTTPConnection.connect(to: envoy.address).get("/")
       #expect(response.status == 500)
-      try await until { envoy.log.contains("the route has an application in the place of a callout") }
+      try await until { envoy.log.contains("the route has something else in the place of a callout") }
     }
   }
 

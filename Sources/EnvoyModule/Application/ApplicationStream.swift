@@ -32,8 +32,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
     incoming.hasEnded = endOfStream
     let handling = Handling(HTTPRequest(envoy), self)
     self.handling = handling
-    start(handling)
-    runReady()
+    runTurn { start(handling) }
     isUnderWay = true
     startClock()
     return .wait
@@ -41,16 +40,14 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
 
   override func requestBody(endOfStream: Bool) -> DataStatus {
     incoming.hasEnded = endOfStream
-    wakeReaders()
-    runReady()
+    runTurn(wakeReaders)
     return .wait
   }
 
   override func requestTrailers() -> TrailersStatus {
     incoming.hasEnded = true
     incoming.hasTrailers = true
-    wakeReaders()
-    runReady()
+    runTurn(wakeReaders)
     return .wait
   }
 
@@ -93,10 +90,7 @@ final class ApplicationStream: FilterStream, @unchecked Sendable {
 
   /// A route may have an application of its own.
   private func takeFilterOfRoute() throws {
-    guard let own = envoy.filterOfRoute else { return }
-    guard let own = own as? ApplicationFilter else {
-      throw ModuleError("the route has a callout in the place of an application: give it an application")
-    }
+    guard let own = try envoy.filterOfRoute(ApplicationFilter.self, "an application") else { return }
     filter = own
     limits = own.limits
   }

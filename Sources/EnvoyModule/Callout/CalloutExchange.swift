@@ -51,13 +51,11 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
 
   override func requestHeaders(endOfStream: Bool) -> HeadersStatus {
     // A route may have a callout of its own.
-    if let own = envoy.filterOfRoute {
-      guard let own = own as? CalloutFilter else {
-        let error = ModuleError("the route has an application in the place of a callout: give it a callout")
-        fail(.requestHeaders, error, answering: nil)
-        return .wait
-      }
-      filter = own
+    do throws(ModuleError) {
+      if let own = try envoy.filterOfRoute(CalloutFilter.self, "a callout") { filter = own }
+    } catch {
+      fail(.requestHeaders, error, answering: nil)
+      return .wait
     }
     return headers(.request, endOfStream)
   }
@@ -137,11 +135,11 @@ final class CalloutExchange: FilterStream, @unchecked Sendable {
   func advance(in direction: Direction?, after first: () -> Void = {}) {
     let outer = (hook, isAdvancing)
     (hook, isAdvancing) = (direction, true)
-    first()
-    repeat {
+    runTurn {
+      first()
       askNext()
-      runReady()
-    } while hookCall == nil && isToGoOn
+    }
+    while hookCall == nil, isToGoOn { runTurn(askNext) }
     if hookCall != nil, isToGoOn { startClockOfNext() }
     (hook, isAdvancing) = outer
     if !isAdvancing { release(except: direction) }

@@ -3,6 +3,7 @@ package import CEnvoyABI
 internal import Callouts
 internal import Logging
 internal import SwiftProtobuf
+internal import Synchronization
 
 #if canImport(Glibc)
   internal import Glibc
@@ -36,11 +37,19 @@ package func filterConfigDestroy(_ configuration: UnsafeRawPointer) { release(co
 
 @c(envoy_dynamic_module_on_http_filter_per_route_config_new) @implementation
 package func filterPerRouteConfigNew(_ name: EnvoyBytes, _ text: EnvoyBytes) -> UnsafeRawPointer? {
-  makeFilter(name, FilterConfiguration(ofRoute: text))
+  let filter = makeFilter(name, FilterConfiguration(ofRoute: text))
+  guard let filter else { return nil }
+  let address = UInt(bitPattern: filter)
+  FilterBox.ofRoutes.withLock { _ = $0.insert(address) }
+  return filter
 }
 
 @c(envoy_dynamic_module_on_http_filter_per_route_config_destroy) @implementation
-package func filterPerRouteConfigDestroy(_ configuration: UnsafeRawPointer) { release(configuration) }
+package func filterPerRouteConfigDestroy(_ configuration: UnsafeRawPointer) {
+  let address = UInt(bitPattern: configuration)
+  FilterBox.ofRoutes.withLock { _ = $0.remove(address) }
+  release(configuration)
+}
 
 /// A filter, or what takes a filter's place on a route.
 private func makeFilter(_ name: EnvoyBytes, _ configuration: FilterConfiguration) -> UnsafeRawPointer? {

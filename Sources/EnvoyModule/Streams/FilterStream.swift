@@ -57,7 +57,7 @@ class FilterStream: @unchecked Sendable {
 
   // MARK: Tasks
 
-  /// Begins work, which runs at once as far as it gets without waiting.
+  /// Begins work, which runs at once as far as it gets without waiting; within a turn.
   final func start(_ work: StreamWork) {
     StreamTask.start(work, for: self)
     if work.isInHand { turns.withLock { prepare(&$0) } }
@@ -97,13 +97,14 @@ class FilterStream: @unchecked Sendable {
     if turns.scheduler == nil, !turns.isClosed { turns.scheduler = envoy.makeScheduler() }
   }
 
-  /// Runs what is ready, on the worker.
-  final func runReady() {
+  /// Runs something on the worker, and then what is ready or becomes so meanwhile.
+  final func runTurn(_ body: () -> Void) {
     let isFirst = turns.withLock { turns in
       defer { turns.isRunning = true }
       return !turns.isRunning
     }
-    // Envoy may call a hook from within what runs here.
+    body()
+    // Envoy may call a hook from within a turn, which goes on with what is ready.
     if isFirst { runAll() }
   }
 
@@ -161,7 +162,7 @@ class FilterStream: @unchecked Sendable {
   final func scheduled() {
     turns.withLock { $0.isAskedFor = false }
     written = 0
-    runReady()
+    runTurn {}
   }
 
   final func destroyed() {
