@@ -19,8 +19,8 @@ extension Case {
     let request = HTTPRequest(fields: ["x-set": "0", "x-list": "a", "x-gone": "1"])
     return [
       Case(
-        trial, request, see: { $0.sent("x-set", "x-upper", "x-empty", "x-list", "x-gone", "host") },
-        seen: "1 2  a+b - test.example", withinEnvoy: "1 2 - a+b - test.example"),
+        trial, request, see: { $0.sent("x-set", "x-upper", "x-empty", "x-list", "x-gone", "x-blank", "host") },
+        seen: "1 2  a+b -  test.example", withinEnvoy: "1 2 - a+b - - test.example"),
       Case(trial, request, see: { $0.got("x-response", "x-more", "x-upstream") }, seen: "1 2 -"),
       Case(trial, HTTPRequest("GET", "/old"), see: { $0.upstream.last?.path ?? "" }, seen: "/new"),
       Case(trial, post, see: \.bodies, seen: "200 'hello' 'answer'"),

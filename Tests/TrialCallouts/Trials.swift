@@ -44,7 +44,8 @@ public enum Trials {
     switch request.phase {
     case .requestHeaders:
       var mutation = HeaderMutation(
-        set: ["x-set": "1", "X-Upper": "2", "x-empty": "", ":authority": "ignored.example"], append: ["x-list": "b"],
+        set: ["x-set": "1", "X-Upper": "2", "x-empty": "", ":authority": "ignored.example"],
+        append: ["x-list": "b", "x-blank": ""],
         remove: ["x-gone", "x-missing"])
       if try request.headers().path == "/old" { mutation.set(":path", "/new") }
       return .requestHeaders(.mutate(mutation))

@@ -98,7 +98,9 @@ extension CalloutExchange {
 
   private func change(_ mutation: HeaderMutation, _ kind: HeaderKind) {
     guard let empty = envoy.apply(mutation, kind) else { return }
-    filter.warn(["header '\(empty)' is removed, for Envoy gives a module no means to set an empty value"])
+    filter.warn([
+      "header '\(empty)' gets no empty value, and loses one that is replaced: Envoy gives a module no means to"
+    ])
   }
 
   private func clearRouteCache(_ clears: Bool, _ direction: Direction) {
