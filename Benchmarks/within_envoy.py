@@ -132,13 +132,13 @@ def main():
             path = f"{folder}/{port}.json"
             with open(path, "w") as file:
                 json.dump(configuration(list(filters), port), file)
-            return run([options.envoy], path)
+            return run([os.path.abspath(options.envoy)], path)
 
         return start
 
     def pyvoy(port):
         def printed(what):
-            command = [options.pyvoy, "hello", "--port", str(port), "--print-envoy-" + what]
+            command = [os.path.abspath(options.pyvoy), "hello", "--port", str(port), "--print-envoy-" + what]
             return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
 
         with open(f"{folder}/{port}.yaml", "w") as file:
