@@ -12,7 +12,7 @@ extension ProcessingRequest {
   package init(_ phase: Phase, _ headers: LazyHeaders, attributes: Google_Protobuf_Struct?) {
     let fields = attributes.map(Self.fields) ?? []
     self.init(
-      phase: phase, observabilityMode: false, protocolConfiguration: nil, serialized: ByteBuffer(),
+      phase: phase, observabilityMode: false, protocolConfiguration: nil, serialized: nil,
       lazyHeaders: headers, contentRange: 0..<0, extras: fields.isEmpty ? nil : Extras(attributeFields: fields))
   }
 

@@ -37,8 +37,9 @@ public struct ProcessingRequest: Sendable {
   public let observabilityMode: Bool
 
   let protocolConfiguration: ProtocolConfiguration?
-  let serialized: ByteBuffer
-  /// Headers that are not in `serialized`, of a request that no proxy sent.
+  /// As it came, or nil where `lazyHeaders` has what there is.
+  let serialized: ByteBuffer?
+  /// Headers of a request that no proxy sent.
   var lazyHeaders: LazyHeaders?
   /// Where in `serialized` the part that the request is about lies.
   let contentRange: Range<Int>
@@ -92,7 +93,7 @@ public struct ProcessingRequest: Sendable {
 
   private var content: ByteBuffer {
     if let joined = extras?.joined { return ByteBuffer(bytes: joined) }
-    return serialized.getSlice(at: serialized.readerIndex + contentRange.lowerBound, length: contentRange.count)
+    return serialized.flatMap { $0.getSlice(at: $0.readerIndex + contentRange.lowerBound, length: contentRange.count) }
       ?? ByteBuffer()
   }
 
@@ -133,9 +134,7 @@ public struct ProcessingRequest: Sendable {
 
   /// The whole request as the generated message, with all that this type does not show.
   public func message() throws -> ProcessingRequestMessage {
-    var all = Array(buffer: serialized)
-    // Of a request that no proxy sent.
-    if all.isEmpty { all = attributeFields }
+    var all = serialized.map { Array(buffer: $0) } ?? attributeFields
     if let phase, let headers = lazyHeaders?.message {
       all.appendProtobuf(size: Protobuf.sizeOfField(headers.readableBytes)) {
         $0.bytes(field: phase.rawValue, headers)

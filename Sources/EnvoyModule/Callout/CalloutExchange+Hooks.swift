@@ -34,10 +34,16 @@ final class HookCall: StreamWork, @unchecked Sendable {
   override func run() async {
     let filter = exchange.filter
     do {
-      let response =
-        filter.runsOnWorker
-        ? try await filter.callout.process(request, context: exchange.context)
-        : try await exchange.processElsewhere(request)
+      let response: ProcessingResponse =
+        switch phase {
+        case _ where !filter.runsOnWorker: try await exchange.processElsewhere(request)
+        // What `process` would do: each `await` costs a look at the task's executor, under a lock.
+        case .requestHeaders where !filter.overridesProcess:
+          .requestHeaders(try await filter.callout.onRequestHeaders(request.headers(), context: exchange.context))
+        case .responseHeaders where !filter.overridesProcess:
+          .responseHeaders(try await filter.callout.onResponseHeaders(request.headers(), context: exchange.context))
+        default: try await filter.callout.process(request, context: exchange.context)
+        }
       if exchange.isToFinish(self) { exchange.finish(self, response) }
     } catch {
       if exchange.isToFinish(self) { exchange.fail(self, error) }

@@ -11,6 +11,8 @@ final class CalloutFilter: Filter {
   private let phases: Int
   /// The directions that a stream's hook handles.
   private let streams: (request: Bool, response: Bool)
+  /// `process` may do something else than to ask the hooks.
+  let overridesProcess: Bool
   let requestAttributes: [Attribute]
   let responseAttributes: [Attribute]
   let logger: Logger
@@ -28,6 +30,7 @@ final class CalloutFilter: Filter {
       configuration.body(of: direction).delivery == .stream && phases.contains { $0.direction == direction }
     }
     streams = (isStream(.request), isStream(.response))
+    overridesProcess = callout.overriddenHooks?.contains(.process) ?? true
     requestAttributes = try configuration.requestAttributes.map(Attribute.init)
     responseAttributes = try configuration.responseAttributes.map(Attribute.init)
     logger = Logger(label: name)
