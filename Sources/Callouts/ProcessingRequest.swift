@@ -56,8 +56,7 @@ public struct ProcessingRequest: Sendable {
 
     init(
       metadataFields: [UInt8] = [], attributeFields: [UInt8] = [], joined: [UInt8]? = nil,
-      flowControl: FlowControl? = nil,
-      collected: HTTPBody? = nil
+      flowControl: FlowControl? = nil, collected: HTTPBody? = nil
     ) {
       self.metadataFields = metadataFields
       self.attributeFields = attributeFields

@@ -48,7 +48,7 @@ struct DirectionState {
 }
 
 /// What a hook is asked about, in the order in which it arrives.
-enum MessagePart: UInt8, CaseIterable {
+enum MessagePart: UInt8 {
   case headers, body, trailers
 
   func phase(_ direction: Direction) -> Phase {
