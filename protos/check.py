@@ -87,7 +87,7 @@ def load_ours(directory):
         try:
             subprocess.run(command, check=True)
         except FileNotFoundError:
-            sys.exit("check.py: no protoc; install it: apt-get install protobuf-compiler")
+            sys.exit("check.py: no protoc; install it: apt-get install protobuf-compiler libprotobuf-dev")
         except subprocess.CalledProcessError:
             sys.exit("check.py: protoc rejects our files")
         return descriptor_pb2.FileDescriptorSet.FromString(Path(output.name).read_bytes()).file

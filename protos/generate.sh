@@ -205,7 +205,7 @@ case $# in
 esac
 
 command -v protoc >/dev/null \
-  || fail "no protoc; install it: apt-get install protobuf-compiler, or brew install protobuf"
+  || fail "no protoc; install it: apt-get install protobuf-compiler libprotobuf-dev, or brew install protobuf"
 command -v swift >/dev/null || fail "no swift; see https://www.swift.org/install"
 
 version=$(plugin_version)

@@ -43,6 +43,7 @@ is_there() {
   curl) command -v curl >/dev/null ;;
   libjwt-dev) pkg-config --exists libjwt 2>/dev/null ;;
   libnghttp2-dev) pkg-config --exists libnghttp2 2>/dev/null ;;
+  libprotobuf-dev) protoc --descriptor_set_out=/dev/null google/protobuf/timestamp.proto 2>/dev/null ;;
   libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
   nghttp2-client) command -v h2load >/dev/null ;;
   openssl) command -v openssl >/dev/null ;;
