@@ -21,8 +21,11 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
 
   private let channel: any Channel
   private var handler: HTTP2ConnectionHandler?
-  private var lastPath: [UInt8] = []
-  private var lastMethod: GRPCMethod?
+  // Clients call the same method again and again, most with the very same headers.
+  @exclusivity(unchecked) private var lastPath: [UInt8] = []
+  @exclusivity(unchecked) private var lastMethod: GRPCMethod?
+  @exclusivity(unchecked) private var lastFields = HeaderFields()
+  @exclusivity(unchecked) private var lastHead: RequestHead?
 
   typealias Bound = NIOLoopBound<GRPCServerConnection>
 
@@ -40,7 +43,14 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   // MARK: Calls
 
   /// Reads what gRPC needs of a request's headers.
-  func head(of fields: HeaderFields) -> RequestHead { RequestHead(fields, expectedPath: lastPath) }
+  func head(of fields: HeaderFields) -> RequestHead {
+    if let lastHead, fields.isSame(as: lastFields) { return lastHead }
+    let head = RequestHead(fields, expectedPath: lastPath)
+    // What is known of a path holds as long as that is the last.
+    lastHead = head.otherPath == nil ? head : nil
+    lastFields = fields
+    return head
+  }
 
   /// The method that a request asks for, or why there is none.
   func method(for head: RequestHead) throws(ServerCall.Refusal) -> GRPCMethod {
@@ -59,6 +69,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     }
     lastPath = Array(path.utf8)
     lastMethod = method
+    lastHead = nil
     return method
   }
 

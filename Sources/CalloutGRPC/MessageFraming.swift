@@ -23,10 +23,12 @@ extension ByteBuffer {
       moveWriterIndex(to: start)
       throw error
     }
-    let end = writerIndex
-    moveWriterIndex(to: start)
-    writeGRPCPrefix(compressed: compressed, length: end - start - Self.grpcPrefixLength)
-    moveWriterIndex(to: end)
+    let length = UInt32(writerIndex - start - Self.grpcPrefixLength)
+    let offset = start - readerIndex
+    withUnsafeMutableReadableBytes { bytes in
+      bytes[offset] = compressed ? 1 : 0
+      bytes.storeBytes(of: length.bigEndian, toByteOffset: offset + 1, as: UInt32.self)
+    }
   }
 
   /// Writes what stands before a message of so many bytes.

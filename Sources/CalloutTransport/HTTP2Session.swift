@@ -55,9 +55,7 @@ package final class HTTP2Session {
   @exclusivity(unchecked) private var input = ByteBuffer()
   /// Where `input` lies in memory, valid while `receive` runs.
   @exclusivity(unchecked) private var inputStart: UnsafeRawPointer?
-  /// The header section that is arriving: HTTP/2 has at most one on a connection at a time (RFC 9113 §4.3).
-  @exclusivity(unchecked) private var incomingFields = HeaderFields(reservingBytes: 512)
-  @exclusivity(unchecked) private var incomingFieldsAreTooLarge = false
+  @exclusivity(unchecked) private var arrivingFields: ArrivingFields
   /// Where to write what is sent, while `writeOutput` runs.
   @exclusivity(unchecked) private var output = HTTP2Output()
   /// What nghttp2 has handed out and there was no room for; it stays valid until nghttp2 is asked for more.
@@ -67,6 +65,7 @@ package final class HTTP2Session {
     self.role = role
     self.configuration = configuration
     resetBudget = ResetBudget(configuration.resetBudget)
+    arrivingFields = ArrivingFields(limit: configuration.maxHeaderListSize)
     let callbacks = HTTP2Callbacks.shared.pointer
     let options = HTTP2Callbacks.shared.options
     var session: OpaquePointer?
@@ -149,6 +148,7 @@ package final class HTTP2Session {
   /// Gives back what a burst of streams needed.
   package func trimMemory() {
     memory.trim()
+    arrivingFields.trimMemory()
     events.shrink()
     spareBuffers = []
     for stream in streams { stream.trimMemory() }
@@ -246,22 +246,17 @@ package final class HTTP2Session {
   }
 
   func headersBegan() {
-    incomingFields.removeAll()
-    incomingFieldsAreTooLarge = false
+    arrivingFields.removeAll()
   }
 
   func received(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-    if incomingFields.listSize(adding: name, value) > configuration.maxHeaderListSize {
-      incomingFieldsAreTooLarge = true
-    } else {
-      incomingFields.append(name: name, value: value)
-    }
+    arrivingFields.append(name: name, value: value)
   }
 
   func headersEnded(on stream: HTTP2Stream) {
-    guard !incomingFieldsAreTooLarge else { return stream.reset(.enhanceYourCalm) }
+    guard let fields = arrivingFields.finish() else { return stream.reset(.enhanceYourCalm) }
     stream.isAnnounced = true
-    events.append(.headers(.passUnretained(stream), incomingFields.trimmed()))
+    events.append(.headers(.passUnretained(stream), fields))
   }
 
   func data(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {

@@ -21,39 +21,28 @@ package struct HeaderFields: Sendable {
     storage.reserveCapacity(bytes)
   }
 
+  /// Fields that were written with `write`, one after the other.
+  init(_ bytes: UnsafeRawBufferPointer, count: Int) {
+    storage = Array(bytes)
+    self.count = count
+  }
+
   /// The size a peer accounts for this list: names, values and 32 bytes a field (RFC 9113 §6.5.2).
-  package var listSize: Int { storage.count - count * Self.prefixLength + count * Self.fieldOverhead }
+  package var listSize: Int { Self.listSize(storage.count, count) }
 
-  /// What `listSize` would be with one more field.
-  func listSize(adding name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Int {
-    listSize + name.count + value.count + Self.fieldOverhead
-  }
+  static func listSize(_ bytes: Int, _ count: Int) -> Int { bytes + count * (fieldOverhead - prefixLength) }
 
-  /// Removes all fields and keeps the memory for the next ones.
-  mutating func removeAll() {
-    storage.removeAll(keepingCapacity: true)
-    count = 0
-  }
+  /// The same fields in the same order.
+  package func isSame(as other: HeaderFields) -> Bool { other.storage.withUnsafeBytes { hasBytes($0) } }
 
-  /// A copy that takes no more memory than it needs.
-  func trimmed() -> HeaderFields {
-    var copy = self
-    copy.storage = storage.withUnsafeBytes { Array($0) }
-    return copy
-  }
+  func hasBytes(_ bytes: UnsafeRawBufferPointer) -> Bool { storage.withUnsafeBytes { $0.isEqual(to: bytes) } }
 
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-    let length = Self.prefixLength + name.count + value.count
-    storage.append(addingCapacity: length) { span in
+    let size = Self.size(name, value)
+    storage.append(addingCapacity: size) { span in
       span.withUnsafeMutableBufferPointer { bytes, count in
-        let field = UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: length)
-        field.storeBytes(of: UInt32(name.count), as: UInt32.self)
-        field.storeBytes(of: UInt32(value.count), toByteOffset: 4, as: UInt32.self)
-        UnsafeMutableRawBufferPointer(rebasing: field.dropFirst(Self.prefixLength)).copyMemory(
-          from: UnsafeRawBufferPointer(name))
-        UnsafeMutableRawBufferPointer(rebasing: field.dropFirst(Self.prefixLength + name.count)).copyMemory(
-          from: UnsafeRawBufferPointer(value))
-        count = length
+        Self.write(name, value, to: UnsafeMutableRawPointer(bytes.baseAddress!))
+        count = size
       }
     }
     count += 1
@@ -105,6 +94,22 @@ package struct HeaderFields: Sendable {
 
   private static let prefixLength = 8
   private static let fieldOverhead = 32
+
+  /// The bytes that a field takes in the storage.
+  static func size(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Int {
+    prefixLength + name.count + value.count
+  }
+
+  /// Writes a field's `size` bytes.
+  static func write(
+    _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, to field: UnsafeMutableRawPointer
+  ) {
+    field.storeBytes(of: UInt32(name.count), as: UInt32.self)
+    field.storeBytes(of: UInt32(value.count), toByteOffset: 4, as: UInt32.self)
+    let bytes = field + prefixLength
+    if let start = name.baseAddress { bytes.copyMemory(from: start, byteCount: name.count) }
+    if let start = value.baseAddress { (bytes + name.count).copyMemory(from: start, byteCount: value.count) }
+  }
 
   private static func field(
     in bytes: UnsafeRawBufferPointer, at offset: inout Int

@@ -134,19 +134,42 @@ public struct HTTPHeaders: Sendable {
 
   /// Reads everything once so that later reading cannot fail; returns end_of_stream.
   private static func check(_ message: ByteBuffer) throws(CalloutError) -> Bool {
-    try message.readProtobuf { bytes throws(CalloutError) in try walk(bytes) { _ in true } }
+    try message.readProtobuf { bytes throws(CalloutError) in
+      try walk(bytes, from: endOfUsualHeaders) { _ in true }
+    }
+  }
+
+  /// Where the headers end with which a map begins that are of the form that Envoy sends: a key and a raw_value, of
+  /// less than 128 bytes all together. What follows has to be read with more care.
+  private static func endOfUsualHeaders(_ bytes: UnsafeRawBufferPointer, _ map: Range<Int>) -> Int {
+    var start = map.lowerBound
+    // The two bytes before the header, and two before each of its parts.
+    while start + 6 <= map.upperBound {
+      let length = Int(bytes[start + 1])
+      let keyLength = Int(bytes[start + 3])
+      guard bytes[start] == 1 << 3 | 2, length < 0x80, start + 2 + length <= map.upperBound,
+        bytes[start + 2] == 1 << 3 | 2, keyLength + 4 <= length
+      else { break }
+      let value = start + 4 + keyLength
+      guard bytes[value] == 3 << 3 | 2, Int(bytes[value + 1]) + keyLength + 4 == length else { break }
+      start += 2 + length
+    }
+    return start
   }
 
   @inline(__always)
   private static func walk(
-    _ bytes: UnsafeRawBufferPointer, _ body: (Header) -> Bool
+    _ bytes: UnsafeRawBufferPointer,
+    from first: (_ bytes: UnsafeRawBufferPointer, _ map: Range<Int>) -> Int = { $1.lowerBound },
+    _ body: (Header) -> Bool
   ) throws(CalloutError) -> Bool {
     var endOfStream = false
     var message = ProtobufReader(bytes)
     while let tag = try message.nextTag() {
       switch (tag.field, tag.wireType) {
       case (1, .lengthDelimited):
-        var map = ProtobufReader(bytes, range: try message.readRange())
+        let range = try message.readRange()
+        var map = ProtobufReader(bytes, range: first(bytes, range)..<range.upperBound)
         while let tag = try map.nextTag() {
           guard tag.field == 1, tag.wireType == .lengthDelimited else {
             try map.skip(tag)

@@ -117,8 +117,17 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     guard let request = inHand.take() else { return }
     // The stream may have ended before its turn came.
     guard ending == nil else { return streamEndedMeanwhile() }
+    let server = service.server
     do {
-      let response = try await service.server.process(request, context: context)
+      let response: ProcessingResponse =
+        switch request.phase {
+        // What `process` would do: each `await` costs a look at the task's executor, under a lock.
+        case .requestHeaders where !service.overridesProcess:
+          .requestHeaders(try await server.onRequestHeaders(request.headers(), context: context))
+        case .responseHeaders where !service.overridesProcess:
+          .responseHeaders(try await server.onResponseHeaders(request.headers(), context: context))
+        default: try await server.process(request, context: context)
+        }
       answer(request, with: response)
     } catch {
       failed(request, error)
