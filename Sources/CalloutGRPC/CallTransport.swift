@@ -13,8 +13,6 @@ package protocol CallTransport: AnyObject {
   var eventLoop: any EventLoop { get }
   /// Runs hooks on the event loop.
   var tasks: EventLoopTasks { get }
-  /// Has a hook run soon.
-  func add(_ hook: EventLoopWork)
   /// The proxy got an answer, or all that it sent was dealt with.
   var isAnswered: Bool { get }
   /// More was sent than should be held for a proxy that does not read.
@@ -37,7 +35,6 @@ package protocol CallTransport: AnyObject {
 extension ServerCall: CallTransport {
   package var peer: String? { connection.peer }
   package var tasks: EventLoopTasks { connection.tasks }
-  package func add(_ hook: EventLoopWork) { connection.tasks.add(hook) }
 
   package var metadata: [(name: String, value: String)] {
     Metadata(headers).compactMap { entry in

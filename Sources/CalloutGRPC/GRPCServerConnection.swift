@@ -11,6 +11,8 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   package let eventLoop: any EventLoop
   /// Runs asynchronous work on the connection's event loop.
   package let tasks: EventLoopTasks
+  /// The longest message that a client may send, in bytes.
+  let maxMessageLength: Int
   /// The client's address as text, or nil for a Unix-domain socket.
   package let peer: String?
   /// The client's IP address alone, or nil for a Unix-domain socket.
@@ -34,6 +36,7 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     self.channel = channel
     eventLoop = channel.eventLoop
     tasks = EventLoopTasks(channel.eventLoop)
+    maxMessageLength = server.configuration.maxMessageLength
     peerIPAddress = channel.remoteAddress?.ipAddress
     peer = channel.remoteAddress.flatMap { address in address.pathname == nil ? "\(address)" : nil }
   }

@@ -16,17 +16,17 @@ package struct MessageDeframer: Sendable {
   /// The longest payload accepted, in bytes as sent, that is before decompression.
   package let maxMessageLength: Int
 
-  /// Bytes appended and not yet looked at.
-  private var input = ByteBuffer()
+  /// Bytes appended and not yet looked at; nil where there are none, which costs less than an empty buffer.
+  private var input: ByteBuffer?
   /// The start of a message whose rest has not come yet, prefix included.
-  package private(set) var partial = ByteBuffer()
+  package private(set) var partial: ByteBuffer?
 
   package init(maxMessageLength: Int) {
     self.maxMessageLength = maxMessageLength
   }
 
   /// The bytes held, of whole messages not yet taken and of one still incomplete.
-  package var bytesBuffered: Int { partial.readableBytes + input.readableBytes }
+  package var bytesBuffered: Int { (partial?.readableBytes ?? 0) + (input?.readableBytes ?? 0) }
 
   /// Whether the stream, ending now, would end inside a message; asked after `next()` has returned nil.
   package var isMidMessage: Bool { bytesBuffered > 0 }
@@ -35,10 +35,11 @@ package struct MessageDeframer: Sendable {
   ///
   /// Bytes appended before `next()` has returned nil are copied behind those still held.
   package mutating func append(_ bytes: consuming ByteBuffer) {
-    if input.readableBytes == 0 {
+    guard bytes.readableBytes > 0 else { return }
+    if input == nil {
       input = bytes
     } else {
-      input.writeImmutableBuffer(bytes)
+      input?.writeImmutableBuffer(bytes)
     }
   }
 
@@ -47,54 +48,55 @@ package struct MessageDeframer: Sendable {
   /// Throws as soon as a prefix is known to be wrong, and the same again on every later call: RESOURCE_EXHAUSTED for
   /// a length over `maxMessageLength`, INTERNAL for a compressed flag other than 0 and 1.
   package mutating func next() throws(GRPCStatus) -> FramedMessage? {
-    guard partial.readableBytes == 0 else { return try completePartial() }
-    guard let prefix = try peekPrefix(of: input) else {
-      holdBack(input.readableBytes)
+    guard partial == nil else { return try completePartial() }
+    let prefix = try Self.peekPrefix(of: input, maxMessageLength)
+    guard var piece = input.take() else { return nil }
+    guard let prefix, piece.readableBytes >= prefix.messageEnd else {
+      partial = ByteBuffer()
+      if let prefix { reservePartial(for: prefix, arriving: piece.readableBytes) }
+      partial?.writeImmutableBuffer(piece)
       return nil
     }
-    guard input.readableBytes >= prefix.messageEnd else {
-      reservePartial(for: prefix, arriving: input.readableBytes)
-      holdBack(input.readableBytes)
-      return nil
+    piece.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
+    // Nearly always the piece is this message and nothing else: it is passed on as it is.
+    guard piece.readableBytes > prefix.length else {
+      return FramedMessage(compressed: prefix.compressed, payload: piece)
     }
-    var payload = ByteBuffer()
-    if input.readableBytes == prefix.messageEnd {
-      // The piece is this message and nothing else, as it nearly always is: pass it on as it is.
-      swap(&payload, &input)
-      payload.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
-    } else {
-      input.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
-      payload = input.readSlice(length: prefix.length)!
-    }
+    let payload = piece.readSlice(length: prefix.length)!
+    input = piece
     return FramedMessage(compressed: prefix.compressed, payload: payload)
   }
 
   private mutating func completePartial() throws(GRPCStatus) -> FramedMessage? {
-    holdBack(min(ByteBuffer.grpcPrefixLength - partial.readableBytes, input.readableBytes))
-    guard let prefix = try peekPrefix(of: partial) else { return nil }
-    let arriving = min(prefix.messageEnd - partial.readableBytes, input.readableBytes)
-    reservePartial(for: prefix, arriving: arriving)
-    holdBack(arriving)
-    guard partial.readableBytes == prefix.messageEnd else { return nil }
-    partial.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
-    let message = FramedMessage(compressed: prefix.compressed, payload: partial)
-    partial = ByteBuffer()
-    return message
+    moveToPartial(upTo: ByteBuffer.grpcPrefixLength)
+    guard let prefix = try Self.peekPrefix(of: partial, maxMessageLength) else { return nil }
+    reservePartial(for: prefix, arriving: missing(of: prefix.messageEnd))
+    moveToPartial(upTo: prefix.messageEnd)
+    guard partial?.readableBytes == prefix.messageEnd, var message = partial.take() else { return nil }
+    message.moveReaderIndex(forwardBy: ByteBuffer.grpcPrefixLength)
+    return FramedMessage(compressed: prefix.compressed, payload: message)
+  }
+
+  /// The bytes that the partial message lacks of so many, as far as they are there.
+  private func missing(of length: Int) -> Int {
+    min(length - (partial?.readableBytes ?? 0), input?.readableBytes ?? 0)
   }
 
   /// Moves bytes from the front of the input to the partial message, letting go of an input used up.
-  private mutating func holdBack(_ count: Int) {
-    guard count > 0 else { return }
-    partial.writeImmutableBuffer(input.readSlice(length: count)!)
-    if input.readableBytes == 0 { input = ByteBuffer() }
+  private mutating func moveToPartial(upTo length: Int) {
+    let count = missing(of: length)
+    guard count > 0, let piece = input?.readSlice(length: count) else { return }
+    partial?.writeImmutableBuffer(piece)
+    if input?.readableBytes == 0 { input = nil }
   }
 
   /// Makes room for the whole message up to a usual size, which costs no memory before bytes come; for a larger one only
   /// as they come, at most doubling, since the length is the peer's claim.
   private mutating func reservePartial(for prefix: Prefix, arriving: Int) {
-    let needed = partial.readableBytes + arriving
-    guard needed > partial.capacity || partial.capacity < Self.trustedReservation else { return }
-    partial.reserveCapacity(min(prefix.messageEnd, max(needed, 2 * partial.capacity, Self.trustedReservation)))
+    let capacity = partial?.capacity ?? 0
+    let needed = (partial?.readableBytes ?? 0) + arriving
+    guard needed > capacity || capacity < Self.trustedReservation else { return }
+    partial?.reserveCapacity(min(prefix.messageEnd, max(needed, 2 * capacity, Self.trustedReservation)))
   }
 
   /// Envoy buffers up to 1 MiB by default, and sends so much in a message, and a little around it.
@@ -106,8 +108,9 @@ package struct MessageDeframer: Sendable {
     var messageEnd: Int { ByteBuffer.grpcPrefixLength + length }
   }
 
-  private func peekPrefix(of buffer: ByteBuffer) throws(GRPCStatus) -> Prefix? {
-    guard buffer.readableBytes >= ByteBuffer.grpcPrefixLength else { return nil }
+  // A function of the type: one of the value would have it copied, for it is being changed.
+  private static func peekPrefix(of buffer: ByteBuffer?, _ maxMessageLength: Int) throws(GRPCStatus) -> Prefix? {
+    guard let buffer, buffer.readableBytes >= ByteBuffer.grpcPrefixLength else { return nil }
     let (flag, length) = buffer.withUnsafeReadableBytes { bytes in
       (bytes[0], UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
     }

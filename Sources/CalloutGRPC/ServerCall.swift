@@ -13,7 +13,8 @@ package final class ServerCall: ServerStreamHandler {
 
   private let stream: HTTP2Stream
   // Exclusive access is not checked at run time for what every message touches, as in HTTP2Session.
-  @exclusivity(unchecked) private var handler: (any ServerCallHandler)?
+  /// Not replaced while one of its methods runs.
+  @exclusivity(unchecked) private var held: Held?
   @exclusivity(unchecked) private var deframer: MessageDeframer
   @exclusivity(unchecked) private var requestCompression = Compression.identity
   @exclusivity(unchecked) private var responseCompression = Compression.identity
@@ -29,10 +30,15 @@ package final class ServerCall: ServerStreamHandler {
   @exclusivity(unchecked) private var status: GRPCStatus?
   @exclusivity(unchecked) private var uncredited = 0
 
+  /// What cannot be copied is used in place, and no reference to the handler counted.
+  private struct Held: ~Copyable {
+    let handler: any ServerCallHandler
+  }
+
   init(stream: HTTP2Stream, connection: GRPCServerConnection) {
     self.stream = stream
     self.connection = connection
-    deframer = MessageDeframer(maxMessageLength: connection.server.configuration.maxMessageLength)
+    deframer = MessageDeframer(maxMessageLength: connection.maxMessageLength)
   }
 
   /// The number of the call's stream on its connection.
@@ -124,11 +130,16 @@ package final class ServerCall: ServerStreamHandler {
 
   // MARK: From the stream
 
-  package var isBusy: Bool { isPaused || handler?.isBusy == true }
+  package var isBusy: Bool {
+    switch held {
+    case .some(let held): isPaused || held.handler.isBusy
+    case nil: isPaused
+    }
+  }
 
   package func receiveHeaders(_ fields: HeaderFields) {
     // A second header section is trailers, which gRPC clients do not send.
-    guard handler == nil, status == nil else { return }
+    guard held == nil, status == nil else { return }
     headers = fields
     do throws(Refusal) {
       let head = connection.head(of: fields)
@@ -142,7 +153,7 @@ package final class ServerCall: ServerStreamHandler {
         responseCompression = .gzip
       }
       try startDeadline(head)
-      handler = makeHandler(self)
+      held = Held(handler: makeHandler(self))
     } catch {
       refuse(error)
     }
@@ -155,7 +166,7 @@ package final class ServerCall: ServerStreamHandler {
   }
 
   package func receiveData(_ data: consuming ByteBuffer) {
-    guard handler != nil, status == nil else { return stream.consumed(data.readableBytes) }
+    guard held != nil, status == nil else { return stream.consumed(data.readableBytes) }
     uncredited += data.readableBytes
     deframer.append(data)
     deliver()
@@ -181,13 +192,24 @@ package final class ServerCall: ServerStreamHandler {
     stream.consumed(uncredited)
     uncredited = 0
     keepsPlace = isBusy
-    guard let handler else { return }
-    self.handler = nil
-    handler.callEnded(status.map(CallEnding.finished) ?? .reset(code: code.rawValue))
+    takeHandler()?.callEnded(status.map(CallEnding.finished) ?? .reset(code: code.rawValue))
   }
 
   /// Ends the call because the server's grace period is over.
-  package func shutDown() { handler?.shutDown() }
+  package func shutDown() {
+    switch held {
+    case .some(let held): held.handler.shutDown()
+    case nil: break
+    }
+  }
+
+  private func takeHandler() -> (any ServerCallHandler)? {
+    defer { held = nil }
+    switch held {
+    case .some(let held): return held.handler
+    case nil: return nil
+    }
+  }
 
   // MARK: Messages
 
@@ -196,12 +218,18 @@ package final class ServerCall: ServerStreamHandler {
     isDelivering = true
     defer { isDelivering = false }
     do throws(GRPCStatus) {
-      while !isPaused, !stream.isOutboundFull, status == nil, handler != nil {
+      while !isPaused, !stream.isOutboundFull, status == nil, held != nil {
         guard let message = try deframer.next() else {
           returnCredit()
           return try deliverEnd()
         }
-        handler?.receive(message.compressed ? try decompress(message.payload) : message.payload)
+        let isCompressed = message.compressed
+        var payload = (consume message).payload
+        if isCompressed { payload = try decompress(payload) }
+        switch held {
+        case .some(let held): held.handler.receive(payload)
+        case nil: break
+        }
       }
     } catch {
       finish(error)
@@ -215,7 +243,10 @@ package final class ServerCall: ServerStreamHandler {
     guard !deframer.isMidMessage else {
       throw GRPCStatus(.internal, "the request ended in the middle of a message")
     }
-    handler?.receiveEnd()
+    switch held {
+    case .some(let held): held.handler.receiveEnd()
+    case nil: break
+    }
   }
 
   private func returnCredit() {
@@ -279,8 +310,6 @@ package final class ServerCall: ServerStreamHandler {
     deadline = nil
     let status = GRPCStatus(.deadlineExceeded, "the call's deadline has passed")
     finish(status)
-    guard let handler else { return }
-    self.handler = nil
-    handler.callEnded(.finished(status))
+    takeHandler()?.callEnded(.finished(status))
   }
 }

@@ -6,8 +6,13 @@ package import NIOCore
 open class EventLoopWork {
   /// Who has the work in hand, while it does: longer there than the work is in its hands, and so not counted.
   @exclusivity(unchecked) fileprivate unowned(unsafe) var worker: EventLoopTasks.Worker?
+  private let tasks: Unmanaged<EventLoopTasks>
 
-  public init() {}
+  /// - Parameter tasks: who does the work. They are not counted either: what a subclass holds has to hold them.
+  package init(_ tasks: EventLoopTasks) { self.tasks = .passUnretained(tasks) }
+
+  /// Has the work done by the next `EventLoopTasks.runReady()`, or by a task that is at work now.
+  package func becomeReady() { tasks._withUnsafeGuaranteedRef { $0.add(self) } }
 
   /// Does the work; called on the event loop, and back on it after each wait.
   open func run() async {}
@@ -35,8 +40,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
 
   package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-  /// Has a piece of work done by the next `runReady()`, or by a task that is at work now.
-  package func add(_ work: EventLoopWork) { ready.append(work) }
+  fileprivate func add(_ work: EventLoopWork) { ready.append(work) }
 
   /// Does all work that is ready, as far as it need not wait.
   package func runReady() {

@@ -236,10 +236,10 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         stream._withUnsafeGuaranteedRef { stream in
           guard !isAbandoned(stream) else { return stream.consumed(data.readableBytes) }
           hasWorked = true
-          stream.handler?.receiveData(data)
+          stream.receiveData(data)
         }
-      case .end(let stream): stream._withUnsafeGuaranteedRef { $0.handler?.receiveEnd() }
-      case .drained(let stream): stream._withUnsafeGuaranteedRef { $0.handler?.outboundDrained() }
+      case .end(let stream): stream._withUnsafeGuaranteedRef { $0.receiveEnd() }
+      case .drained(let stream): stream._withUnsafeGuaranteedRef { $0.outboundDrained() }
       case .closed(let stream, let code):
         stream.handler?.streamClosed(code)
         stream.handler = nil

@@ -62,9 +62,9 @@ struct HTTP2Callbacks: @unchecked Sendable {
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, code, user in
       guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return 0 }
-      // Counted, for the session lets go of it.
-      let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-      HTTP2Callbacks.withSession(user) { $0.close(stream, HTTP2ErrorCode(rawValue: code)) }
+      HTTP2Callbacks.withSession(user) { session in
+        HTTP2Callbacks.withStream(pointer) { session.close($0, HTTP2ErrorCode(rawValue: code)) }
+      }
       return 0
     }
   }

@@ -288,9 +288,11 @@ package final class HTTP2Session {
   func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     guard !stream.isClosed else { return }
     stream.close()
-    remove(stream)
-    if stream.handler?.isBusy == true { busyClosedStreams += 1 }
-    if stream.isAnnounced { events.append(.closed(stream, code)) }
+    if stream.isBusy { busyClosedStreams += 1 }
+    let isAnnounced = stream.isAnnounced
+    // Perhaps the last reference to it, from here on in the event.
+    let stream = remove(stream.index)
+    if isAnnounced { events.append(.closed(stream, code)) }
   }
 
   /// Charges a reset to the peer unless the stream it ends had been answered.
@@ -341,11 +343,12 @@ package final class HTTP2Session {
     streams.append(stream)
   }
 
-  private func remove(_ stream: HTTP2Stream) {
-    let last = streams.removeLast()
-    guard last !== stream else { return }
-    streams[stream.index] = last
-    last.index = stream.index
+  private func remove(_ index: Int) -> HTTP2Stream {
+    var stream = streams.removeLast()
+    guard index < streams.count else { return stream }
+    stream.index = index
+    swap(&stream, &streams[index])
+    return stream
   }
 
   private func chargeReset() {

@@ -9,8 +9,25 @@ package final class HTTP2Stream {
   package let id: Int32
 
   /// Who is told what arrives; whoever learns of the stream first sets it.
+  ///
+  /// It may be replaced while it is told of headers, and at no other time while one of its methods runs.
+  package var handler: (any HTTP2StreamHandler)? {
+    get {
+      switch held {
+      case .some(let held): held.handler
+      case nil: nil
+      }
+    }
+    set { held = if let newValue { Held(handler: newValue) } else { nil } }
+  }
+
   // Exclusive access is not checked at run time for what every frame touches, for the reason that HTTP2Session gives.
-  @exclusivity(unchecked) package var handler: (any HTTP2StreamHandler)?
+  @exclusivity(unchecked) private var held: Held?
+
+  /// What cannot be copied is used in place, and no reference to the handler counted.
+  private struct Held: ~Copyable {
+    let handler: any HTTP2StreamHandler
+  }
 
   /// The peer can no longer blame or be blamed: it got an answer, or all that it sent was dealt with.
   ///
@@ -133,6 +150,35 @@ package final class HTTP2Stream {
   package func workEnded() { session.busyStreamEnded() }
 
   // MARK: For the session
+
+  func receiveData(_ data: consuming ByteBuffer) {
+    switch held {
+    case .some(let held): held.handler.receiveData(data)
+    case nil: break
+    }
+  }
+
+  func receiveEnd() {
+    switch held {
+    case .some(let held): held.handler.receiveEnd()
+    case nil: break
+    }
+  }
+
+  func outboundDrained() {
+    switch held {
+    case .some(let held): held.handler.outboundDrained()
+    case nil: break
+    }
+  }
+
+  /// The handler has work in hand.
+  var isBusy: Bool {
+    switch held {
+    case .some(let held): held.handler.isBusy
+    case nil: false
+    }
+  }
 
   func close() {
     hasClosed = true

@@ -16,9 +16,9 @@ public struct HTTPHeaders: Sendable {
     case lazy(LazyHeaders)
   }
 
-  init(_ message: ByteBuffer) throws(CalloutError) {
-    storage = .received(message)
+  init(_ message: consuming ByteBuffer) throws(CalloutError) {
     endOfStream = try Self.check(message)
+    storage = .received(message)
   }
 
   package init(_ headers: LazyHeaders) {

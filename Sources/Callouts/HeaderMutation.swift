@@ -24,6 +24,9 @@ public struct HeaderMutation: Sendable, Hashable {
   /// What must be known of the names and values in it.
   var traits: Traits = []
 
+  /// No changes.
+  public init() {}
+
   public init(
     set: KeyValuePairs<String, String> = [:], append: KeyValuePairs<String, String> = [:], remove: [String] = []
   ) {

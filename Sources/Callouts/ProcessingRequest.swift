@@ -92,8 +92,10 @@ public struct ProcessingRequest: Sendable {
 
   private var content: ByteBuffer {
     if let joined = extras?.joined { return ByteBuffer(bytes: joined) }
-    return serialized.flatMap { $0.getSlice(at: $0.readerIndex + contentRange.lowerBound, length: contentRange.count) }
-      ?? ByteBuffer()
+    guard var content = serialized else { return ByteBuffer() }
+    content.moveReaderIndex(forwardBy: contentRange.lowerBound)
+    content.moveWriterIndex(to: content.readerIndex + contentRange.count)
+    return content
   }
 
   /// The headers of a header request, or the trailers of a trailer request.

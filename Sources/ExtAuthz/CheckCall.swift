@@ -22,7 +22,7 @@ final class CheckCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
   init(_ call: ServerCall, _ service: CheckService) {
     self.call = call
     self.service = service
-    super.init()
+    super.init(call.connection.tasks)
   }
 
   // MARK: From the call
@@ -37,7 +37,7 @@ final class CheckCall: EventLoopWork, ServerCallHandler, @unchecked Sendable {
     }
     // Until there is an answer, so that a call which is reset keeps its stream's place while its hook is at work.
     call.pause()
-    call.connection.tasks.add(self)
+    becomeReady()
   }
 
   func receiveEnd() {

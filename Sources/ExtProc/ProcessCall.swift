@@ -44,7 +44,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     self.service = service
     state = ProcessingState(service.filter)
     context = CalloutContext(streamID: call.id, peer: call.peer, logger: service.logger)
-    super.init()
+    super.init(call.tasks)
     context.setStream(self)
     if service.configuration.softDeadline != nil || service.metrics != nil { timing = HookTiming() }
     service.metrics?.streamBegan()
@@ -106,7 +106,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     inHand = consume request
     call.pause()
     if service.runsOnEventLoop {
-      call.add(self)
+      becomeReady()
     } else {
       elsewhere = Task(executorPreference: globalConcurrentExecutor) { await self.runElsewhere() }
     }
@@ -117,16 +117,15 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     guard let request = inHand.take() else { return }
     // The stream may have ended before its turn came.
     guard ending == nil else { return streamEndedMeanwhile() }
-    let server = service.server
     do {
       let response: ProcessingResponse =
         switch request.phase {
         // What `process` would do: each `await` costs a look at the task's executor, under a lock.
         case .requestHeaders where !service.overridesProcess:
-          .requestHeaders(try await server.onRequestHeaders(request.headers(), context: context))
+          .requestHeaders(try await service.server.onRequestHeaders(request.headers(), context: context))
         case .responseHeaders where !service.overridesProcess:
-          .responseHeaders(try await server.onResponseHeaders(request.headers(), context: context))
-        default: try await server.process(request, context: context)
+          .responseHeaders(try await service.server.onResponseHeaders(request.headers(), context: context))
+        default: try await service.server.process(request, context: context)
         }
       answer(request, with: response)
     } catch {

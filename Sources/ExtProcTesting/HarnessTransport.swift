@@ -16,7 +16,6 @@ final class HarnessTransport: CallTransport, StreamObserver, @unchecked Sendable
   let metadata: [(name: String, value: String)]
   let eventLoop: any EventLoop
   let tasks: EventLoopTasks
-  func add(_ hook: EventLoopWork) { tasks.add(hook) }
   private(set) var isAnswered = false
   let isOutboundFull = false
   var whenDrained: (() -> Void)?

@@ -35,7 +35,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
     self.service = service
     context = NetworkContext(
       streamID: call.id, peer: call.peer, initialMetadata: call.metadata, logger: service.logger)
-    super.init()
+    super.init(call.tasks)
     service.metrics?.connectionBegan()
   }
 
@@ -49,7 +49,7 @@ package final class NetworkCall: EventLoopWork, ServerCallHandler, @unchecked Se
       service.metrics?.received(request.data.bytes.readableBytes, direction)
       inHand = request
       call.pause()
-      call.add(self)
+      becomeReady()
     } catch {
       failure = error
       call.finish(GRPCStatus(.invalidArgument, "\(error)"))

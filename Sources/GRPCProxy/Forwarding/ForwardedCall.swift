@@ -40,7 +40,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     self.connection = connection
     self.proxy = proxy
     eventLoop = connection.eventLoop
-    super.init()
+    super.init(connection.tasks)
   }
 
   /// The status was sent, or the client has gone.
@@ -59,7 +59,7 @@ final class ForwardedCall: EventLoopWork, ServerStreamHandler, @unchecked Sendab
     guard !request.hasMalformedTimeout else { return finish(GRPCStatus(.internal, "grpc-timeout is malformed")) }
     if let timeout = request.timeout { startDeadline(timeout) }
     isDirecting = true
-    connection.tasks.add(self)
+    becomeReady()
   }
 
   package func receiveData(_ data: consuming ByteBuffer) {
