@@ -5,20 +5,37 @@ package import NIOCore
 /// `open`, for only that can be subclassed by another module of the package.
 open class EventLoopWork {
   /// Who has the work in hand, while it does: longer there than the work is in its hands, and so not counted.
-  @exclusivity(unchecked) fileprivate unowned(unsafe) var worker: EventLoopTasks.Worker?
+  @exclusivity(unchecked) fileprivate var worker: Unmanaged<EventLoopTasks.Worker>?
   private let tasks: Unmanaged<EventLoopTasks>
+  fileprivate let kind: ObjectIdentifier?
 
-  /// - Parameter tasks: who does the work. They are not counted either: what a subclass holds has to hold them.
-  package init(_ tasks: EventLoopTasks) { self.tasks = .passUnretained(tasks) }
+  /// - Parameters:
+  ///   - tasks: who does the work. They are not counted either: what a subclass holds has to hold them.
+  ///   - kind: what the work has in common with other work of its class that it goes on with, if it does.
+  package init(_ tasks: EventLoopTasks, kind: AnyObject? = nil) {
+    self.tasks = .passUnretained(tasks)
+    self.kind = kind.map(ObjectIdentifier.init)
+  }
 
   /// Has the work done by the next `EventLoopTasks.runReady()`, or by a task that is at work now.
   package func becomeReady() { tasks._withUnsafeGuaranteedRef { $0.add(self) } }
 
-  /// Does the work; called on the event loop, and back on it after each wait.
+  /// Does the work; called on the event loop, and back on it after each wait. It may go on with `next()`.
   open func run() async {}
 
+  /// This work is done; the next that is ready is taken in hand where it is of the same kind.
+  ///
+  /// To go on with it saves an `await`, which costs a look at the executor that the task prefers, under a lock.
+  package func next() -> EventLoopWork? {
+    guard let kind, let worker, !worker._withUnsafeGuaranteedRef({ $0.isCancelled }) else { return nil }
+    guard let next = tasks._withUnsafeGuaranteedRef({ $0.takeReady(of: kind) }) else { return nil }
+    self.worker = nil
+    next.worker = worker
+    return next
+  }
+
   /// Cancels the work, if it is in hand.
-  package func cancel() { worker?.cancel() }
+  package func cancel() { worker?._withUnsafeGuaranteedRef { $0.cancel() } }
 }
 
 /// Runs asynchronous work on an event loop: each piece up to where it first waits for something, and then again on
@@ -92,7 +109,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
   private func run(_ worker: Worker) async {
     while true {
       while let work = takeReady() {
-        work.worker = worker
+        work.worker = .passUnretained(worker)
         await work.run()
         work.worker = nil
         // A task that was cancelled stays so: it is of no use for other work.
@@ -114,6 +131,15 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
     }
     defer { nextReady += 1 }
     return ready[nextReady].take()
+  }
+
+  /// The next work that is ready, if it is of this kind.
+  fileprivate func takeReady(of kind: ObjectIdentifier) -> EventLoopWork? {
+    guard let next = takeReady() else { return nil }
+    if next.kind == kind { return next }
+    nextReady -= 1
+    ready[nextReady] = next
+    return nil
   }
 
   private func runReadyElsewhere() {

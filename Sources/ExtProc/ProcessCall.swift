@@ -44,7 +44,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     self.service = service
     state = ProcessingState(service.filter)
     context = CalloutContext(streamID: call.id, peer: call.peer, logger: service.logger)
-    super.init(call.tasks)
+    super.init(call.tasks, kind: service)
     context.setStream(self)
     if service.configuration.softDeadline != nil || service.metrics != nil { timing = HookTiming() }
     service.metrics?.streamBegan()
@@ -112,25 +112,41 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     }
   }
 
-  /// Answers the request in hand, on the event loop.
+  /// Answers the request in hand, on the event loop, and then those of other streams that are ready.
   package override func run() async {
-    guard let request = inHand.take() else { return }
-    // The stream may have ended before its turn came.
-    guard ending == nil else { return streamEndedMeanwhile() }
-    do {
-      let response: ProcessingResponse =
-        switch request.phase {
-        // What `process` would do: each `await` costs a look at the task's executor, under a lock.
-        case .requestHeaders where !service.overridesProcess:
-          .requestHeaders(try await service.server.onRequestHeaders(request.headers(), context: context))
-        case .responseHeaders where !service.overridesProcess:
-          .responseHeaders(try await service.server.onResponseHeaders(request.headers(), context: context))
-        default: try await service.server.process(request, context: context)
+    let service = service
+    let server = service.server
+    var next: ProcessCall? = self
+    while let call = next.take() {
+      if let request = call.takeRequest() {
+        do {
+          let response: ProcessingResponse =
+            switch request.phase {
+            // What `process` would do: each `await` costs a look at the task's executor, under a lock.
+            case .requestHeaders where !service.overridesProcess:
+              .requestHeaders(try await server.onRequestHeaders(request.headers(), context: call.context))
+            case .responseHeaders where !service.overridesProcess:
+              .responseHeaders(try await server.onResponseHeaders(request.headers(), context: call.context))
+            default: try await server.process(request, context: call.context)
+            }
+          call.answer(request, with: response)
+        } catch {
+          call.failed(request, error)
         }
-      answer(request, with: response)
-    } catch {
-      failed(request, error)
+      }
+      next = call.next().map { unsafeDowncast($0, to: ProcessCall.self) }
     }
+  }
+
+  @inline(never)
+  private func takeRequest() -> ProcessingRequest? {
+    guard let request = inHand.take() else { return nil }
+    // The stream may have ended before its turn came.
+    guard ending == nil else {
+      streamEndedMeanwhile()
+      return nil
+    }
+    return request
   }
 
   /// The same with the hook on the shared thread pool.
@@ -150,6 +166,8 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     }
   }
 
+  // In every part of `run` it would be too much code.
+  @inline(never)
   private func answer(_ request: ProcessingRequest, with response: consuming ProcessingResponse) {
     if let streamed = response.streamed, !request.observabilityMode, ending == nil, !stopClock() {
       startWriting(streamed, response, answering: request)
@@ -163,6 +181,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     }
   }
 
+  @inline(never)
   private func failed(_ request: ProcessingRequest, _ error: any Error) {
     guard hookEnded() else { return }
     fail(request, error)
