@@ -27,9 +27,10 @@ open class EventLoopWork {
   ///
   /// To go on with it saves an `await`, which costs a look at the executor that the task prefers, under a lock.
   package func next() -> EventLoopWork? {
-    guard let kind, let worker, !worker._withUnsafeGuaranteedRef({ $0.isCancelled }) else { return nil }
-    guard let next = tasks._withUnsafeGuaranteedRef({ $0.takeReady(of: kind) }) else { return nil }
+    guard let kind, let worker else { return nil }
     self.worker = nil
+    guard !worker._withUnsafeGuaranteedRef({ $0.isCancelled }) else { return nil }
+    guard let next = tasks._withUnsafeGuaranteedRef({ $0.takeReady(of: kind) }) else { return nil }
     next.worker = worker
     return next
   }

@@ -59,6 +59,34 @@ struct ServerCallTests {
     }
   }
 
+  @Test("headers that were the same for some calls are read anew once they are not")
+  func changingHeaders() async throws {
+    func fields(_ name: String, _ value: String) -> HeaderFields {
+      var fields = RawClient.fields()
+      fields.append(name, value)
+      return fields
+    }
+    let cases: [(HeaderFields, status: String, grpc: GRPCStatus.Code?)] = [
+      (RawClient.fields(), "200", .ok),
+      (fields("grpc-timeout", "1H"), "200", .ok),
+      (fields("grpc-timeout", "1X"), "200", .internal),
+      (fields("grpc-encoding", "snappy"), "200", .unimplemented),
+      (RawClient.fields("/test.Service/None"), "200", .unimplemented),
+      (fields("x-long", String(repeating: "x", count: 2_000)), "200", .ok),
+      ([":method": "GET", ":scheme": "http", ":path": "/", ":authority": "test"], "405", nil),
+    ]
+    try await TestServer.run { server in
+      let client = try await server.connectRaw()
+      for (fields, status, grpc) in cases + cases.reversed() {
+        for _ in 1...3 {
+          let response = try await client.request(fields, ByteBuffer(framing: "x"))
+          #expect(response.value(":status") == status)
+          #expect(response.status?.code == grpc)
+        }
+      }
+    }
+  }
+
   @Test("a request with another method is answered 405", arguments: ["GET", "PUT", "post", "OPTIONS"])
   func otherMethod(method: String) async throws {
     let fields: HeaderFields = [":method": method, ":scheme": "http", ":path": "/", ":authority": "test"]
