@@ -2,7 +2,9 @@
 internal import CalloutTransport
 
 /// What gRPC reads of a request's headers, found in one pass ("gRPC over HTTP/2", Requests).
-struct RequestHead {
+///
+/// An object, since most of a connection's requests have the same.
+final class RequestHead {
   private(set) var isPost = false
   private(set) var codec = Codec.none
   /// The path where it is not the one that was expected.

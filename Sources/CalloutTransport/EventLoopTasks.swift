@@ -12,9 +12,9 @@ open class EventLoopWork {
   /// - Parameters:
   ///   - tasks: who does the work. They are not counted either: what a subclass holds has to hold them.
   ///   - kind: what the work has in common with other work of its class that it goes on with, if it does.
-  package init(_ tasks: EventLoopTasks, kind: AnyObject? = nil) {
+  package init(_ tasks: EventLoopTasks, kind: ObjectIdentifier? = nil) {
     self.tasks = .passUnretained(tasks)
-    self.kind = kind.map(ObjectIdentifier.init)
+    self.kind = kind
   }
 
   /// Has the work done by the next `EventLoopTasks.runReady()`, or by a task that is at work now.

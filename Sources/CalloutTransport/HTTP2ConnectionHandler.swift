@@ -229,8 +229,12 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         stream._withUnsafeGuaranteedRef { stream in
           guard !isAbandoned(stream) else { return }
           hasWorked = true
-          if stream.handler == nil { stream.handler = observer.streamOpened(stream, on: self) }
-          stream.handler?.receiveHeaders(fields)
+          var handler = stream.handler
+          if handler == nil {
+            handler = observer.streamOpened(stream, on: self)
+            stream.handler = handler
+          }
+          handler?.receiveHeaders(fields)
         }
       case .data(let stream, let data):
         stream._withUnsafeGuaranteedRef { stream in
@@ -240,9 +244,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         }
       case .end(let stream): stream._withUnsafeGuaranteedRef { $0.receiveEnd() }
       case .drained(let stream): stream._withUnsafeGuaranteedRef { $0.outboundDrained() }
-      case .closed(let stream, let code):
-        stream.handler?.streamClosed(code)
-        stream.handler = nil
+      case .closed(let stream, let code): stream.ended(code)
       case .goAway(let code, let lastStream): observer.connectionGoingAway(self, code, lastStream: lastStream)
       case .pingAcknowledged: refuseNewStreams()
       case .terminated(let code): observer.connectionTerminated(code)

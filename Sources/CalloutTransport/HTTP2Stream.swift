@@ -172,6 +172,15 @@ package final class HTTP2Stream {
     }
   }
 
+  /// Tells the handler that this was all, and lets go of it.
+  func ended(_ code: HTTP2ErrorCode) {
+    switch held {
+    case .some(let held): held.handler.streamClosed(code)
+    case nil: break
+    }
+    held = nil
+  }
+
   /// The handler has work in hand.
   var isBusy: Bool {
     switch held {

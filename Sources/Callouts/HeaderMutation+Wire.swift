@@ -69,10 +69,30 @@ extension HeaderMutation {
 
   /// A token (RFC 9110 §5.6.2), or a pseudo-header's name.
   private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+    if isUsualName(name) { return true }
     let start = name.first == UInt8(ascii: ":") ? 1 : 0
     guard start < name.count else { return false }
     for index in start..<name.count where !isTokenByte(name[index]) { return false }
     return true
+  }
+
+  /// Whether the name has lower-case letters and hyphens only, as nearly all have: eight bytes are looked at at a time.
+  private static func isUsualName(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard name.count >= 8 else { return false }
+    let high: UInt64 = 0x8080_8080_8080_8080
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var offset = 0
+    while true {
+      let bytes = name.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      guard bytes & high == 0 else { return false }
+      // Without a carry from one byte to the next, since each is below 0x80: the high bit of each byte tells.
+      let fromA = bytes + ones * UInt64(0x80 - UInt8(ascii: "a"))
+      let beyondZ = bytes + ones * UInt64(0x80 - UInt8(ascii: "z") - 1)
+      let isHyphen = high - (bytes ^ ones * UInt64(UInt8(ascii: "-")))
+      guard (fromA & ~beyondZ | isHyphen) & high == high else { return false }
+      guard offset < name.count - 8 else { return true }
+      offset = min(offset + 8, name.count - 8)
+    }
   }
 
   static func isToken(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isTokenByte) }

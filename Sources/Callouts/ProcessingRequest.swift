@@ -102,7 +102,7 @@ public struct ProcessingRequest: Sendable {
   ///
   /// Throws `CalloutError` where the bytes are no header map.
   public func headers() throws(CalloutError) -> HTTPHeaders {
-    if let lazyHeaders { return HTTPHeaders(lazyHeaders) }
+    if serialized == nil, let lazyHeaders { return HTTPHeaders(lazyHeaders) }
     return try HTTPHeaders(content)
   }
 

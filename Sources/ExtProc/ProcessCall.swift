@@ -44,7 +44,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
     self.service = service
     state = ProcessingState(service.filter)
     context = CalloutContext(streamID: call.id, peer: call.peer, logger: service.logger)
-    super.init(call.tasks, kind: service)
+    super.init(call.tasks, kind: ObjectIdentifier(service))
     context.setStream(self)
     if service.configuration.softDeadline != nil || service.metrics != nil { timing = HookTiming() }
     service.metrics?.streamBegan()

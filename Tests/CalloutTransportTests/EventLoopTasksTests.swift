@@ -104,7 +104,7 @@ private final class Work: EventLoopWork, @unchecked Sendable {
     self.name = name
     self.log = log
     self.gate = gate
-    super.init(tasks, kind: kind)
+    super.init(tasks, kind: kind.map(ObjectIdentifier.init))
   }
 
   override func run() async {
