@@ -49,9 +49,9 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
   func head(of fields: HeaderFields) -> RequestHead {
     if let lastHead, fields.isSame(as: lastFields) { return lastHead }
     let head = RequestHead(fields, expectedPath: lastPath)
-    // What is known of a path holds as long as that is the last.
+    // That the path is the last one holds only until there is another.
     lastHead = head.otherPath == nil ? head : nil
-    lastFields = fields
+    if lastHead != nil { lastFields = fields }
     return head
   }
 
@@ -72,7 +72,6 @@ package final class GRPCServerConnection: HTTP2ConnectionObserver {
     }
     lastPath = Array(path.utf8)
     lastMethod = method
-    lastHead = nil
     return method
   }
 

@@ -43,9 +43,8 @@ struct ArrivingFields: ~Copyable {
     return last
   }
 
-  /// Gives back the section before, and memory that large sections needed.
+  /// Gives back memory that large sections needed. The section before stays: the next may be the same.
   mutating func trimMemory() {
-    last = HeaderFields()
     if memory.count > Self.sizeKept { reallocate(max(length, Self.sizeKept)) }
   }
 

@@ -20,19 +20,25 @@ open class EventLoopWork {
   /// Has the work done by the next `EventLoopTasks.runReady()`, or by a task that is at work now.
   package func becomeReady() { tasks._withUnsafeGuaranteedRef { $0.add(self) } }
 
-  /// Does the work; called on the event loop, and back on it after each wait. It may go on with `next()`.
+  /// Does the work; called on the event loop, and back on it after each wait. It may go on with what `handOn()` returns.
   open func run() async {}
 
-  /// This work is done; the next that is ready is taken in hand where it is of the same kind.
+  /// This work is done; the next that is ready is taken in hand where it is of the same kind and class.
   ///
-  /// To go on with it saves an `await`, which costs a look at the executor that the task prefers, under a lock.
-  package func next() -> EventLoopWork? {
-    guard let kind, let worker else { return nil }
+  /// To go on with it saves an `await`, which costs a look at the executor that the task prefers, under a lock. This
+  /// work lives until that is done too.
+  package func handOn() -> EventLoopWork? {
+    guard kind != nil, let worker else { return nil }
     self.worker = nil
     guard !worker._withUnsafeGuaranteedRef({ $0.isCancelled }) else { return nil }
-    guard let next = tasks._withUnsafeGuaranteedRef({ $0.takeReady(of: kind) }) else { return nil }
+    guard let next = tasks._withUnsafeGuaranteedRef({ $0.takeReady(like: self) }) else { return nil }
     next.worker = worker
     return next
+  }
+
+  /// This work is done, if it still is the worker's: it may have handed on, and be another's by now.
+  fileprivate func leave(_ worker: EventLoopTasks.Worker) {
+    if self.worker?.toOpaque() == Unmanaged.passUnretained(worker).toOpaque() { self.worker = nil }
   }
 
   /// Cancels the work, if it is in hand.
@@ -112,7 +118,7 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
       while let work = takeReady() {
         work.worker = .passUnretained(worker)
         await work.run()
-        work.worker = nil
+        work.leave(worker)
         // A task that was cancelled stays so: it is of no use for other work.
         if worker.isCancelled { return runReadyElsewhere() }
       }
@@ -134,10 +140,10 @@ package final class EventLoopTasks: TaskExecutor, @unchecked Sendable {
     return ready[nextReady].take()
   }
 
-  /// The next work that is ready, if it is of this kind.
-  fileprivate func takeReady(of kind: ObjectIdentifier) -> EventLoopWork? {
+  /// The next work that is ready, if it is of the same kind and class.
+  fileprivate func takeReady(like work: EventLoopWork) -> EventLoopWork? {
     guard let next = takeReady() else { return nil }
-    if next.kind == kind { return next }
+    if next.kind == work.kind, type(of: next) == type(of: work) { return next }
     nextReady -= 1
     ready[nextReady] = next
     return nil

@@ -62,7 +62,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, code, user in
       guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return 0 }
-      HTTP2Callbacks.withSession(user) { session in
+      _ = HTTP2Callbacks.withSession(user) { session in
         HTTP2Callbacks.withStream(pointer) { session.close($0, HTTP2ErrorCode(rawValue: code)) }
       }
       return 0

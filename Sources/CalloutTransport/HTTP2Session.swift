@@ -285,14 +285,16 @@ package final class HTTP2Session {
     if !stream.isRemoteEnded { stream.reset(.noError) }
   }
 
-  func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
-    guard !stream.isClosed else { return }
+  /// Closes a stream; returns it where nobody else has it any more, for it must outlive the call.
+  @discardableResult
+  func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) -> HTTP2Stream? {
+    guard !stream.isClosed else { return nil }
     stream.close()
     if stream.isBusy { busyClosedStreams += 1 }
-    let isAnnounced = stream.isAnnounced
-    // Perhaps the last reference to it, from here on in the event.
     let stream = remove(stream.index)
-    if isAnnounced { events.append(.closed(stream, code)) }
+    guard stream.isAnnounced else { return stream }
+    events.append(.closed(stream, code))
+    return nil
   }
 
   /// Charges a reset to the peer unless the stream it ends had been answered.

@@ -134,7 +134,7 @@ package final class ProcessCall: EventLoopWork, ServerCallHandler, @unchecked Se
           call.failed(request, error)
         }
       }
-      next = call.next().map { unsafeDowncast($0, to: ProcessCall.self) }
+      next = call.handOn().map { unsafeDowncast($0, to: ProcessCall.self) }
     }
   }
 

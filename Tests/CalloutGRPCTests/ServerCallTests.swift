@@ -66,22 +66,30 @@ struct ServerCallTests {
       fields.append(name, value)
       return fields
     }
-    let cases: [(HeaderFields, status: String, grpc: GRPCStatus.Code?)] = [
-      (RawClient.fields(), "200", .ok),
-      (fields("grpc-timeout", "1H"), "200", .ok),
-      (fields("grpc-timeout", "1X"), "200", .internal),
-      (fields("grpc-encoding", "snappy"), "200", .unimplemented),
-      (RawClient.fields("/test.Service/None"), "200", .unimplemented),
-      (fields("x-long", String(repeating: "x", count: 2_000)), "200", .ok),
-      ([":method": "GET", ":scheme": "http", ":path": "/", ":authority": "test"], "405", nil),
+    let twice = GRPCMethod("Twice") { (requests, responses, _) in
+      for try await message in requests {
+        try await responses.send(message)
+        try await responses.send(message)
+      }
+    }
+    let cases: [(HeaderFields, status: String, grpc: GRPCStatus.Code?, answers: Int)] = [
+      (RawClient.fields(), "200", .ok, 1),
+      (fields("grpc-timeout", "1H"), "200", .ok, 1),
+      (fields("grpc-timeout", "1X"), "200", .internal, 0),
+      (RawClient.fields("/test.Service/Twice"), "200", .ok, 2),
+      (fields("grpc-encoding", "snappy"), "200", .unimplemented, 0),
+      (RawClient.fields("/test.Service/None"), "200", .unimplemented, 0),
+      (fields("x-long", String(repeating: "x", count: 2_000)), "200", .ok, 1),
+      ([":method": "GET", ":scheme": "http", ":path": "/", ":authority": "test"], "405", nil, 0),
     ]
-    try await TestServer.run { server in
+    try await TestServer.run([.echo, twice]) { server in
       let client = try await server.connectRaw()
-      for (fields, status, grpc) in cases + cases.reversed() {
+      for (fields, status, grpc, answers) in cases + cases.reversed() {
         for _ in 1...3 {
           let response = try await client.request(fields, ByteBuffer(framing: "x"))
           #expect(response.value(":status") == status)
           #expect(response.status?.code == grpc)
+          #expect(try response.messages.count == answers)
         }
       }
     }

@@ -199,6 +199,22 @@ struct HTTP2SessionProtocolTests {
     #expect(server.peer.log == ["headers 1", "headers 5"])
   }
 
+  @Test("header sections are what was sent, the same as before or not, though memory is given back in their midst")
+  func sections() throws {
+    let server = try RawServer()
+    let long = ("a", String(repeating: "x", count: 3_000))
+    let more = [[("b", "c")], [("b", "c")], [long], [long], [("b", "d")], [], [("b", "c")]]
+    for (index, more) in more.enumerated() {
+      let id = Int32(2 * index + 1)
+      #expect(try server.send(.headers(id, endHeaders: false)).isEmpty)
+      server.peer.session.trimMemory()
+      #expect(try server.send(.continuation(id, HPACK.block(more), endHeaders: true)).isEmpty)
+      let expected = HeaderFields.request.pairs + more.map { "\($0.0): \($0.1)" }
+      #expect(server.peer.record(id).sections.map(\.pairs) == [expected])
+      server.peer.session.trimMemory()
+    }
+  }
+
   @Test("fields count by their decoded size, however small they were sent")
   func headerBomb() throws {
     let server = try RawServer()
