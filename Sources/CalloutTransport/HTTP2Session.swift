@@ -49,7 +49,7 @@ package final class HTTP2Session {
   // loop, and no access of it spans a call that could come back here. The checks were a tenth of a message's cost.
   @exclusivity(unchecked) private var events = HTTP2EventQueue()
   @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
-  private var resetBudget: ResetBudget
+  @exclusivity(unchecked) private var resetBudget: ResetBudget
   private var busyClosedStreams = 0
   private var isTerminated = false
   @exclusivity(unchecked) private var input = ByteBuffer()
