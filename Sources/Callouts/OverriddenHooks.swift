@@ -9,6 +9,9 @@ extension CalloutServer {
 
   /// The hooks that this object's class overrides, or nil where that cannot be told.
   package var overriddenHooks: Set<Hook>? { finder?.members(overriddenBy: type(of: self)) }
+
+  /// `process` may do something else than to ask the hooks.
+  package var overridesProcess: Bool { overriddenHooks?.contains(.process) ?? true }
 }
 
 private let finder = OverrideFinder<CalloutServer.Hook>(

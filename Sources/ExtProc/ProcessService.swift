@@ -13,7 +13,6 @@ package final class ProcessService: Sendable {
   /// Some bodies are not simply handed on piece by piece.
   let handlesBodies: Bool
   let runsOnEventLoop: Bool
-  /// `process` may do something else than to ask the hooks.
   let overridesProcess: Bool
   private let warned = NIOLockedValueBox<Set<String>>([])
 
@@ -24,7 +23,7 @@ package final class ProcessService: Sendable {
     self.logger = logger
     filter = ProcessingState.Filter(configuration)
     metrics = CalloutMetrics()
-    overridesProcess = server.overriddenHooks?.contains(.process) ?? true
+    overridesProcess = server.overridesProcess
     let bodies = [configuration.requestBody, configuration.responseBody]
     handlesBodies = bodies.contains { $0.delivery != .chunks || $0.limit != nil }
     // Beside a stream's hook another may be under way: on one event loop they still share the context safely.

@@ -11,7 +11,6 @@ final class CalloutFilter: Filter {
   private let phases: Int
   /// The directions that a stream's hook handles.
   private let streams: (request: Bool, response: Bool)
-  /// `process` may do something else than to ask the hooks.
   let overridesProcess: Bool
   let requestAttributes: [Attribute]
   let responseAttributes: [Attribute]
@@ -30,7 +29,7 @@ final class CalloutFilter: Filter {
       configuration.body(of: direction).delivery == .stream && phases.contains { $0.direction == direction }
     }
     streams = (isStream(.request), isStream(.response))
-    overridesProcess = callout.overriddenHooks?.contains(.process) ?? true
+    overridesProcess = callout.overridesProcess
     requestAttributes = try configuration.requestAttributes.map(Attribute.init)
     responseAttributes = try configuration.responseAttributes.map(Attribute.init)
     logger = Logger(label: name)
